@@ -1,0 +1,38 @@
+# Two commands do everything: `make demo` runs valtui on real digits, `make test` checks it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-fast lint format bench install clean
+
+demo: $(STAMP)
+	@if [ -t 1 ]; then exec $(BIN)/valtui run batch-size; \
+	else exec $(BIN)/valtui run batch-size --epochs 1 --plain; fi
+
+test: $(STAMP) lint
+	@$(BIN)/python -m pytest
+
+test-fast: $(STAMP)
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: $(STAMP)
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-timing > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
+
+format: $(STAMP)
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(STAMP)
+	@$(BIN)/python -m bench
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) scripts/install.py $(VENV)
+
+clean:
+	@rm -rf $(VENV)

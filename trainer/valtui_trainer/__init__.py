@@ -1,0 +1,1 @@
+"""The trainer side of valtui: presets, session folders, measures, supervision and training."""

@@ -1,0 +1,1 @@
+"""Chart and table widgets: they draw what they are given."""
