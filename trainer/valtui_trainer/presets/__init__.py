@@ -1,0 +1,1 @@
+"""Presets and studies: read, inherit, validate, and say what differs between two."""

@@ -1,0 +1,1 @@
+"""The session folder: layout, records, append, tail, list, locks. No other room opens these files."""

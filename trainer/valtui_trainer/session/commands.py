@@ -1,0 +1,51 @@
+"""Commands: small files that a screen puts down and a trainer or supervisor takes up."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+
+import msgspec
+
+from valtui_trainer.session.documents import write_document
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.records import Command, CommandName, RunSpec
+
+
+def send(
+    session: SessionPaths, command: CommandName, run: str | None = None, spec: RunSpec | None = None
+) -> str:
+    """Put a command into the session's folder and return its id, which sorts by time."""
+    name = f"{time.time_ns():020d}-{secrets.token_hex(3)}"
+    document = Command(id=name, command=command, run=run, spec=spec)
+    write_document(session.commands / f"{name}.json", document)
+    return name
+
+
+class Inbox:
+    """Takes up the commands that concern one reader, each once."""
+
+    def __init__(self, session: SessionPaths, answered: set[str]) -> None:
+        """Read commands of `session`, passing over the ids in `answered`."""
+        self._folder = session.commands
+        self._seen = set(answered)
+
+    def take(self) -> list[Command]:
+        """Return the commands that came since the last call, oldest first."""
+        try:
+            names = sorted(name for name in os.listdir(self._folder) if name.endswith(".json"))
+        except OSError:
+            return []
+        commands = []
+        for name in names:
+            identity = name.removesuffix(".json")
+            if identity in self._seen or name.startswith("."):
+                continue
+            self._seen.add(identity)
+            try:
+                content = (self._folder / name).read_bytes()
+                commands.append(msgspec.json.decode(content, type=Command))
+            except (OSError, msgspec.DecodeError):
+                continue
+        return commands

@@ -1,0 +1,70 @@
+"""Make a session folder, add runs to it, and add attempts to a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from valtui_trainer.session.documents import write_document
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.layout import (
+    AttemptPaths,
+    RunPaths,
+    SessionPaths,
+    make_folder,
+    prepare_home,
+)
+from valtui_trainer.session.records import RunSpec, SessionSpec
+
+
+def create_session(home: Path, spec: SessionSpec, runs: list[RunSpec]) -> SessionPaths:
+    """Make the folder of a new session with its runs, ready for a supervisor.
+
+    Raises:
+        SessionError: the home folder cannot be written, or the disk has no room.
+    """
+    prepare_home(home)
+    session = SessionPaths(home / "sessions" / spec.id)
+    try:
+        make_folder(session.folder)
+        make_folder(session.commands)
+        make_folder(session.runs)
+        for run in runs:
+            add_run(session, run)
+        write_document(session.spec, spec)
+    except OSError as error:
+        raise SessionError(
+            f"The session {session.folder} cannot be written ({error.strerror})."
+        ) from None
+    return session
+
+
+def add_run(session: SessionPaths, spec: RunSpec) -> RunPaths:
+    """Make the folder of one run; a run that is there already is left as it is."""
+    run = session.run(spec.id)
+    make_folder(run.folder)
+    make_folder(run.checkpoints)
+    make_folder(run.attempts)
+    if not run.spec.exists():
+        write_document(run.spec, spec)
+    return run
+
+
+def add_attempt(run: RunPaths) -> AttemptPaths:
+    """Make the folder of a run's next attempt."""
+    numbers = run.attempt_numbers()
+    attempt = run.attempt(numbers[-1] + 1 if numbers else 0)
+    make_folder(attempt.folder)
+    return attempt
+
+
+def run_id(preset: str, taken: set[str], seeds: list[int]) -> str:
+    """Return an id for a run of `preset` that says how it came to be and is not yet `taken`."""
+    if preset not in taken:
+        return preset
+    number = len(seeds)
+    candidate = f"{preset}+seeds-{number}"
+    counter = 2
+    while candidate in taken:
+        candidate = f"{preset}+seeds-{number}-{counter}"
+        counter += 1
+    return candidate

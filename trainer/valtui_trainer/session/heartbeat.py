@@ -1,0 +1,34 @@
+"""The heartbeat file: written by a trainer once a second in one `pwrite`, read by anybody."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from valtui_trainer.session.layout import FILE_MODE
+from valtui_trainer.session.records import Heartbeat
+
+SIZE = 256
+
+
+class HeartbeatFile:
+    """The writer's end."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file at `path`."""
+        self._descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
+
+    def write(self, beat: Heartbeat) -> None:
+        """Replace the file's content; a full disk cannot stop it, for its size never changes."""
+        content = msgspec.json.encode(beat)[: SIZE - 1]
+        os.pwrite(self._descriptor, content.ljust(SIZE - 1) + b"\n", 0)
+
+
+def read_heartbeat(path: Path) -> Heartbeat | None:
+    """Return the newest heartbeat, or None where there is none or it is being written."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Heartbeat)
+    except (OSError, msgspec.DecodeError):
+        return None

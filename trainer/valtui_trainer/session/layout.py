@@ -1,0 +1,177 @@
+"""Where everything in a home and a session folder lies, and how its names are made."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+import time
+from pathlib import Path
+
+import platformdirs
+
+from valtui_trainer.session.errors import SessionError
+
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def home(override: str | Path | None = None) -> Path:
+    """Return the folder that holds sessions and caches: `override`, $VALTUI_HOME, or XDG state."""
+    chosen = override or os.environ.get("VALTUI_HOME")
+    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_state_dir("valtui"))
+
+
+def make_folder(path: Path) -> Path:
+    """Make `path` and what is above it, for this user only, whatever the umask.
+
+    Raises:
+        SessionError: it cannot be made or written, or it is somebody else's.
+    """
+    try:
+        if not path.parent.exists():
+            make_folder(path.parent)
+        if not path.is_dir():
+            path.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            path.chmod(FOLDER_MODE)
+    except FileExistsError:
+        raise SessionError(f"{path} is a file, where a folder is needed.") from None
+    except OSError as error:
+        raise SessionError(
+            f"The folder {path} cannot be made ({error.strerror}). "
+            "Choose another with --home or $VALTUI_HOME."
+        ) from None
+    return path
+
+
+def prepare_home(path: Path) -> Path:
+    """Return the home folder, made and proven writable.
+
+    Raises:
+        SessionError: it cannot be written, or the disk has no room.
+    """
+    make_folder(path)
+    make_folder(path / "sessions")
+    probe = path / f".write-{secrets.token_hex(4)}"
+    try:
+        descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)
+        try:
+            os.posix_fallocate(descriptor, 0, 1 << 20)
+        finally:
+            os.close(descriptor)
+            probe.unlink()
+    except OSError as error:
+        raise SessionError(
+            f"Nothing can be written to {path} ({error.strerror}). "
+            "Make room or rights there, or choose another folder with --home or $VALTUI_HOME."
+        ) from None
+    return path
+
+
+def check_own(path: Path) -> None:
+    """Refuse a session folder that is a link or belongs to somebody else.
+
+    Raises:
+        SessionError: saying which.
+    """
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise SessionError(f"{path} is a symbolic link; valtui opens only real session folders.")
+    if os.geteuid() not in (0, found.st_uid):
+        raise SessionError(f"{path} belongs to another user; valtui opens only your own sessions.")
+
+
+def slug(text: str) -> str:
+    """Return `text` as lower-case letters, digits, dots and hyphens, at most 40 of them."""
+    return re.sub(r"[^a-z0-9.+~]+", "-", text.lower()).strip("-.")[:40] or "run"
+
+
+def session_id(title: str) -> str:
+    """Return a new session id: time in UTC, what it is about, six random hex digits."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return f"{stamp}-{slug(title)}-{secrets.token_hex(3)}"
+
+
+def utc_now() -> str:
+    """Return the wall clock in UTC, for people; nothing is computed from it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+class SessionPaths:
+    """The files of one session folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at the session in `folder`; nothing is read or made."""
+        self.folder = folder
+        self.id = folder.name
+        self.spec = folder / "session.json"
+        self.supervisor_lock = folder / "supervisor.lock"
+        self.supervisor_log = folder / "supervisor.log"
+        self.events = folder / "events.jsonl"
+        self.commands = folder / "commands"
+        self.runs = folder / "runs"
+
+    def validation(self, digest: str) -> Path:
+        """Return the file that describes the validation split of that digest."""
+        return self.folder / f"validation-{digest}.npz"
+
+    def run(self, run: str) -> RunPaths:
+        """Return the files of one run."""
+        return RunPaths(self.runs / run)
+
+    def run_ids(self) -> list[str]:
+        """Return the ids of the runs whose `run.json` is complete."""
+        try:
+            names = sorted(os.listdir(self.runs))
+        except OSError:
+            return []
+        return [name for name in names if (self.runs / name / "run.json").exists()]
+
+
+class RunPaths:
+    """The files of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at the run in `folder`; nothing is read or made."""
+        self.folder = folder
+        self.id = folder.name
+        self.spec = folder / "run.json"
+        self.lock = folder / "run.lock"
+        self.checkpoints = folder / "checkpoints"
+        self.attempts = folder / "attempts"
+
+    def attempt(self, number: int) -> AttemptPaths:
+        """Return the files of one attempt."""
+        return AttemptPaths(self.attempts / str(number), number)
+
+    def attempt_numbers(self) -> list[int]:
+        """Return the numbers of all attempts, in order."""
+        try:
+            return sorted(int(name) for name in os.listdir(self.attempts) if name.isdigit())
+        except OSError:
+            return []
+
+    def last_attempt(self) -> AttemptPaths | None:
+        """Return the newest attempt, or None before the first."""
+        numbers = self.attempt_numbers()
+        return self.attempt(numbers[-1]) if numbers else None
+
+
+class AttemptPaths:
+    """The files of one attempt."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        """Look at attempt `number` in `folder`; nothing is read or made."""
+        self.folder = folder
+        self.number = number
+        self.start = folder / "start.json"
+        self.train = folder / "train.jsonl"
+        self.val = folder / "val.jsonl"
+        self.events = folder / "events.jsonl"
+        self.losses = folder / "val_losses.f32"
+        self.losses_header = folder / "val_losses.json"
+        self.heartbeat = folder / "heartbeat"
+        self.log = folder / "trainer.log"
+        self.final = folder / "final.json"
+        self.exit = folder / "exit.json"

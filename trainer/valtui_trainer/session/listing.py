@@ -1,0 +1,140 @@
+"""The sessions of a home: list them, newest first, and find one by what a person types."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from valtui_trainer.session.documents import read_document
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.layout import RunPaths, SessionPaths, check_own
+from valtui_trainer.session.records import RunSpec, SessionSpec
+from valtui_trainer.session.state import RunStatus, run_status, supervisor_alive
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session in a listing."""
+
+    paths: SessionPaths
+    spec: SessionSpec
+    runs: tuple[tuple[str, RunStatus], ...]
+
+    @property
+    def state(self) -> str:
+        """Return the one word that says most about the session."""
+        states = [status.state for _, status in self.runs]
+        for word in ("RUNNING", "STARTING", "STOPPING", "BLOCKED", "PAUSED", "QUEUED"):
+            if word in states:
+                return word
+        for word in ("FAILED", "KILLED", "LOST", "STOPPED"):
+            if word in states:
+                return word
+        return "DONE"
+
+    @property
+    def live(self) -> bool:
+        """Tell whether anything of it may still move by itself."""
+        return any(not status.ended for _, status in self.runs)
+
+
+def session_names(home: Path) -> list[str]:
+    """Return the ids of all sessions, newest first."""
+    try:
+        names = os.listdir(home / "sessions")
+    except OSError:
+        return []
+    return sorted((name for name in names if not name.startswith(".")), reverse=True)
+
+
+def summarise(paths: SessionPaths) -> SessionSummary | None:
+    """Return what a listing shows of a session, or None if it is unfinished or unreadable."""
+    try:
+        check_own(paths.folder)
+        spec = read_document(paths.spec, SessionSpec)
+        if spec is None:
+            return None
+        supervised = supervisor_alive(paths)
+        runs = tuple((spec.id, run_status(run, supervised)) for run, spec in runs_of(paths))
+    except (SessionError, OSError):
+        return None
+    return SessionSummary(paths, spec, runs)
+
+
+def summaries(home: Path) -> list[SessionSummary]:
+    """Return all readable sessions, newest first."""
+    found = (summarise(SessionPaths(home / "sessions" / name)) for name in session_names(home))
+    return [summary for summary in found if summary is not None]
+
+
+def runs_of(session: SessionPaths) -> list[tuple[RunPaths, RunSpec]]:
+    """Return the runs of a session in their order.
+
+    Raises:
+        SessionError: a `run.json` is damaged or of a newer valtui.
+    """
+    found = []
+    for name in session.run_ids():
+        spec = read_document(session.run(name).spec, RunSpec)
+        if spec is not None:
+            found.append((session.run(name), spec))
+    return sorted(found, key=lambda pair: (pair[1].position, pair[1].id))
+
+
+def find_session(home: Path, wanted: str | None) -> SessionPaths:
+    """Return the session a person means: the newest, an id, or an unambiguous part of one.
+
+    Raises:
+        SessionError: there is none, or several fit.
+    """
+    names = session_names(home)
+    if not names:
+        raise SessionError(
+            f"There are no sessions in {home} yet. `valtui run batch-size` starts one."
+        )
+    if wanted is None:
+        chosen = names[0]
+    elif wanted in names:
+        chosen = wanted
+    else:
+        fitting = [name for name in names if wanted in name]
+        if not fitting:
+            raise SessionError(f"No session {wanted!r} in {home}. `valtui sessions` lists them.")
+        if len(fitting) > 1:
+            shown = ", ".join(fitting[:4]) + (", …" if len(fitting) > 4 else "")
+            raise SessionError(
+                f"{wanted!r} fits {len(fitting)} sessions: {shown}. Write more of it."
+            )
+        chosen = fitting[0]
+    paths = SessionPaths(home / "sessions" / chosen)
+    check_own(paths.folder)
+    return paths
+
+
+def find_run(session: SessionPaths, wanted: str) -> RunPaths:
+    """Return the run a person means, by id or an unambiguous part of it.
+
+    Raises:
+        SessionError: there is none, or several fit.
+    """
+    names = session.run_ids()
+    fitting = [wanted] if wanted in names else [name for name in names if wanted in name]
+    if len(fitting) != 1:
+        problem = "has no run" if not fitting else "has several runs that fit"
+        raise SessionError(
+            f"The session {session.id} {problem} {wanted!r}. Its runs: {', '.join(names)}."
+        )
+    return session.run(fitting[0])
+
+
+def session_size(session: SessionPaths) -> int:
+    """Return the bytes a session takes on disk."""
+    total = 0
+    for folder, _, files in os.walk(session.folder):
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+            except OSError:
+                continue
+    return total

@@ -1,0 +1,75 @@
+"""Per-sample validation losses: raw float32 rows, one an evaluation and seed, with a CRC each."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import TYPE_CHECKING
+
+from valtui_trainer.session.append import Appender, Blocked
+from valtui_trainer.session.documents import read_document, write_document
+from valtui_trainer.session.layout import AttemptPaths
+from valtui_trainer.session.records import LossesHeader, Val
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+
+
+class LossRows:
+    """The writer of one attempt's rows."""
+
+    def __init__(
+        self, attempt: AttemptPaths, columns: int, digest: str, blocked: Blocked = lambda _: None
+    ) -> None:
+        """Open the rows of `attempt`, `columns` losses each, for the validation set of `digest`."""
+        write_document(
+            attempt.losses_header, LossesHeader(columns=columns, validation_digest=digest)
+        )
+        self._file = Appender(attempt.losses, blocked)
+        self._columns = columns
+        self._rows = 0
+
+    def append(self, losses: Losses) -> tuple[int, int]:
+        """Write one row, shape (columns,); return its number and CRC-32."""
+        content = losses.astype("<f4", copy=False).tobytes()
+        self._file.write(content)
+        self._rows += 1
+        return self._rows - 1, zlib.crc32(content)
+
+    def sync(self) -> None:
+        """Bring the rows to the disk."""
+        self._file.sync()
+
+    def close(self) -> None:
+        """Sync and close."""
+        self._file.close()
+
+
+def read_losses(attempt: AttemptPaths, records: list[Val]) -> Losses:
+    """Return the rows that `records` of this attempt name, shape (len(records), columns).
+
+    A row that is missing or whose CRC does not fit is NaN. Shape (0, 0) where nothing was logged.
+    """
+    import numpy as np
+
+    header = read_document(attempt.losses_header, LossesHeader)
+    if header is None or not records:
+        return np.empty((0, 0), np.float32)
+    width = header.columns * 4
+    rows = np.full((len(records), header.columns), np.nan, np.float32)
+    try:
+        descriptor = os.open(attempt.losses, os.O_RDONLY)
+    except OSError:
+        return rows
+    try:
+        for position, record in enumerate(records):
+            if record.row is None:
+                continue
+            content = os.pread(descriptor, width, record.row * width)
+            if len(content) == width and zlib.crc32(content) == record.crc:
+                rows[position] = np.frombuffer(content, "<f4")
+    finally:
+        os.close(descriptor)
+    return rows

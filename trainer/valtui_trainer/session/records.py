@@ -1,0 +1,251 @@
+"""Every record and document of the session folder, declared in one place.
+
+JSON has no NaN: a float that is not finite is written as null, and `nf` says which it was.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
+
+from valtui_trainer.presets.types import Preset
+
+SCHEMA = 1
+
+NotFinite = dict[str, str]
+
+
+class Train(Struct, kw_only=True):
+    """The training steps since the last record, of one seed.
+
+    Attributes:
+        n: number of the record in its file, from 0.
+        time: seconds of training since the run began, over all attempts.
+        step: optimizer steps done.
+        epoch: epochs done, with their fraction.
+        train_loss: mean over the steps since the last record, in train mode.
+        grad_norm: L2 norm of the last step's gradient.
+        images_per_second: over the training steps alone, evaluation left out.
+    """
+
+    n: int
+    time: float
+    step: int
+    epoch: float
+    seed: int
+    train_loss: float | None
+    train_loss_min: float | None
+    train_loss_max: float | None
+    learning_rate: float
+    grad_norm: float | None
+    images_per_second: float | None
+    nf: NotFinite | None = None
+
+
+class Val(Struct, kw_only=True):
+    """One evaluation of one seed on the whole validation set, in eval mode.
+
+    Attributes:
+        val_loss: mean cross-entropy over the samples, without label smoothing.
+        train_eval_loss: the same on a fixed training subset, in eval mode; null where not measured.
+        row: which row of `val_losses.f32` holds the per-sample losses, and its `crc` (CRC-32).
+        seconds: what the evaluation took.
+    """
+
+    n: int
+    time: float
+    step: int
+    epoch: float
+    seed: int
+    val_loss: float | None
+    val_accuracy: float | None
+    val_balanced_accuracy: float | None
+    train_eval_loss: float | None = None
+    val_loss_precise: float | None = None
+    val_loss_calibrated: float | None = None
+    temperature: float | None = None
+    val_loss_averaged: float | None = None
+    row: int | None = None
+    crc: int | None = None
+    seconds: float | None = None
+    nf: NotFinite | None = None
+
+
+class Event(Struct, kw_only=True):
+    """Something that happened once: a phase, a checkpoint, an answered command, a warning."""
+
+    n: int
+    time: float
+    kind: str
+    step: int | None = None
+    seed: int | None = None
+    message: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class StartPoint(Struct, frozen=True, kw_only=True):
+    """A checkpoint of another run from which a run begins."""
+
+    run: str
+    checkpoint: str
+
+
+class RunSpec(Struct, frozen=True, kw_only=True):
+    """`run.json`: what a run is. Written once, before its process exists."""
+
+    id: str
+    preset_name: str
+    preset: Preset
+    seeds: list[int]
+    device: str
+    threads: int
+    position: int
+    session: str
+    start_point: StartPoint | None = None
+    allow_code: bool = False
+    data_root: str = ""
+    schema: int = SCHEMA
+
+
+class SessionSpec(Struct, frozen=True, kw_only=True):
+    """`session.json`: the first request. Written once."""
+
+    id: str
+    created: str
+    title: str
+    study: str | None
+    question: str
+    presets: list[str]
+    device: str
+    parallel: int
+    host: str
+    versions: dict[str, str]
+    command: list[str]
+    schema: int = SCHEMA
+
+
+class Start(Struct, frozen=True, kw_only=True):
+    """`start.json`: one attempt, as its process found the world."""
+
+    attempt: int
+    pid: int
+    start_ticks: int
+    boot_id: str
+    host: str
+    started: str
+    device: str
+    device_name: str
+    from_step: int
+    from_time: float
+    checkpoint: str | None
+    checkpoint_sha256: str | None
+    log_every: int
+    steps_per_epoch: int
+    total_steps: int
+    eval_every: int
+    images_per_evaluation: float
+    parameters: int
+    train_size: int
+    val_size: int
+    test_size: int
+    image_shape: list[int]
+    classes: int
+    balanced: bool
+    data_digest: str
+    split_digest: str
+    validation_digest: str
+    data_source: str
+    notes: list[str]
+    versions: dict[str, str]
+    schema: int = SCHEMA
+
+
+Status = Literal["done", "stopped", "failed"]
+
+
+class Final(Struct, frozen=True, kw_only=True):
+    """`final.json`: how the trainer says it ended."""
+
+    status: Status
+    step: int
+    epoch: float
+    time: float
+    ended: str
+    reason: str = ""
+    best_step: int | None = None
+    best_val_loss: float | None = None
+    test_loss: dict[str, float | None] | None = None
+    test_accuracy: dict[str, float | None] | None = None
+    peak_memory: int | None = None
+
+
+class Exit(Struct, frozen=True, kw_only=True):
+    """`exit.json`: how the supervisor saw the process end."""
+
+    status: Literal["exited", "killed", "unknown", "stopped"]
+    ended: str
+    code: int | None = None
+    signal: int | None = None
+    reason: str = ""
+
+
+CommandName = Literal["start", "stop", "pause", "resume"]
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """One wish of a screen or command line, answered by an event that names its id."""
+
+    id: str
+    command: CommandName
+    run: str | None = None
+    spec: RunSpec | None = None
+
+
+class LossesHeader(Struct, frozen=True, kw_only=True):
+    """What the raw rows of `val_losses.f32` are: float32, little-endian, `columns` to a row."""
+
+    columns: int
+    validation_digest: str
+    dtype: str = "<f4"
+    schema: int = SCHEMA
+
+
+class Heartbeat(Struct, frozen=True, kw_only=True):
+    """The 256 bytes a trainer rewrites once a second; counters, so that no clock is trusted."""
+
+    beat: int = 0
+    loop: int = 0
+    phase: str = "starting"
+    deadline: float | None = 60.0
+    step: int = 0
+    total: int = 0
+    rate: float = 0.0
+    left: float | None = None
+    memory: int = 0
+
+
+def mark_not_finite(record: Train | Val) -> None:
+    """Set `nf` of a record from its float fields; the fields themselves are left as they are."""
+    found: NotFinite = {}
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if isinstance(value, float) and not math.isfinite(value):
+            found[name] = "nan" if math.isnan(value) else ("+inf" if value > 0 else "-inf")
+    record.nf = found or None
+
+
+def restore_not_finite(record: Train | Val) -> None:
+    """Put NaN and infinity back where `nf` says they were."""
+    if record.nf:
+        values = {"nan": math.nan, "+inf": math.inf, "-inf": -math.inf}
+        for name, word in record.nf.items():
+            if name in record.__struct_fields__ and word in values:
+                setattr(record, name, values[word])
+
+
+def encode(record: Struct) -> bytes:
+    """Return `record` as strict JSON without a line end."""
+    return msgspec.json.encode(record)

@@ -1,0 +1,93 @@
+"""Read a growing JSON-lines file: what is new, whole lines only, damaged ones skipped and counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from valtui_trainer.session.records import Train, Val, restore_not_finite
+
+T = TypeVar("T", bound=Struct)
+
+CHUNK = 1 << 20
+LONGEST_LINE = 1 << 20
+
+
+class Tail(Generic[T]):
+    """The reader of one file of records.
+
+    Attributes:
+        skipped: damaged lines so far.
+        missed: records that the numbering says are missing.
+    """
+
+    def __init__(self, path: Path, kind: type[T]) -> None:
+        """Read records of `kind` from `path`, which need not exist yet."""
+        self.path = path
+        self.skipped = 0
+        self.missed = 0
+        self._decoder = msgspec.json.Decoder(kind)
+        self._offset = 0
+        self._torn = b""
+        self._too_long = False
+        self._expected = 0
+
+    def read(self, most_bytes: int = 1 << 40) -> list[T]:
+        """Return the records that came since the last call, reading about `most_bytes` at the most.
+
+        The file is opened anew each time: on NFS an open file's size is cached.
+        """
+        records: list[T] = []
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                while most_bytes > 0:
+                    chunk = file.read(min(CHUNK, most_bytes))
+                    usable = chunk.rstrip(b"\0")
+                    self._offset += len(usable)
+                    most_bytes -= len(usable)
+                    self._take(usable, records)
+                    if len(usable) < CHUNK:
+                        break
+        except (FileNotFoundError, NotADirectoryError):
+            return records
+        return records
+
+    def exhausted(self) -> bool:
+        """Tell whether everything that is in the file now was read."""
+        try:
+            return self._offset >= self.path.stat().st_size
+        except OSError:
+            return True
+
+    def _take(self, chunk: bytes, records: list[T]) -> None:
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            whole, self._torn = self._torn + line, b""
+            if self._too_long:
+                self._too_long = False
+                self.skipped += 1
+                continue
+            record = self._decode(whole)
+            if record is not None:
+                records.append(record)
+        self._torn += rest
+        if len(self._torn) > LONGEST_LINE:
+            self._torn = b""
+            self._too_long = True
+
+    def _decode(self, line: bytes) -> T | None:
+        try:
+            record = self._decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+            self.skipped += 1
+            return None
+        number = getattr(record, "n", self._expected)
+        self.missed += max(0, number - self._expected)
+        self._expected = number + 1
+        if isinstance(record, Train | Val):
+            restore_not_finite(record)
+        return record

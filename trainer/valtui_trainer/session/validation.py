@@ -1,0 +1,36 @@
+"""The description of a validation split beside the log: written once, read with no pickles."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from valtui_trainer.session.documents import write_bytes
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.safe import safe
+
+
+def write_validation(session: SessionPaths, digest: str, arrays: Mapping[str, Any]) -> None:
+    """Write the arrays of one validation split, unless another run did already."""
+    import numpy as np
+
+    path = session.validation(digest)
+    if path.exists():
+        return
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_validation(session: SessionPaths, digest: str) -> dict[str, Any] | None:
+    """Return the arrays of a validation split, or None where they were not written."""
+    import numpy as np
+
+    try:
+        with np.load(session.validation(digest), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError):
+        return None
+    arrays["class_names"] = np.array([safe(str(name)) for name in arrays["class_names"]])
+    return arrays

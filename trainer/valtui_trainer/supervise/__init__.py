@@ -1,0 +1,1 @@
+"""Start trainers detached, queue them, watch them, say how each ended. No torch."""

@@ -1,0 +1,32 @@
+"""Start a planned session, add a run to a living one, and pass commands on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from valtui_trainer.session.commands import send
+from valtui_trainer.session.create import create_session
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.records import CommandName, RunSpec
+from valtui_trainer.supervise.launch import ensure_supervisor
+from valtui_trainer.supervise.plan import Plan
+
+
+def begin(plan: Plan, home: Path) -> SessionPaths:
+    """Make the session folder and start its supervisor.
+
+    Raises:
+        SessionError: the folder cannot be written.
+    """
+    session = create_session(home, plan.session, list(plan.runs))
+    ensure_supervisor(session)
+    return session
+
+
+def command(
+    session: SessionPaths, name: CommandName, run: str | None, spec: RunSpec | None = None
+) -> str:
+    """Send a command and make sure that somebody is there to take it up; return its id."""
+    identity = send(session, name, run, spec)
+    ensure_supervisor(session)
+    return identity

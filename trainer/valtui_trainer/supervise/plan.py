@@ -1,0 +1,175 @@
+"""Turn what a person asked for into a session and its runs; nothing is written or started here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from valtui_trainer.presets.errors import PresetError
+from valtui_trainer.presets.keys import parse_assignment
+from valtui_trainer.presets.library import Library, Named, NamedStudy, refuse_varied, with_settings
+from valtui_trainer.session.create import run_id
+from valtui_trainer.session.layout import session_id, utc_now
+from valtui_trainer.session.records import RunSpec, SessionSpec
+from valtui_trainer.supervise.devices import choose_device, runs_at_once, threads_per_run
+
+PACKAGES = ("valtui", "torch", "torchvision", "numpy", "textual")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for, as the command line or the home screen took it.
+
+    Attributes:
+        names: a study, or presets, by name or path.
+        assignments: texts of `--set`.
+    """
+
+    names: tuple[str, ...]
+    assignments: tuple[str, ...] = ()
+    seeds: int | None = None
+    epochs: float | None = None
+    data: str | None = None
+    device: str = "auto"
+    parallel: int | None = None
+    allow_code: bool = False
+    command: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A session to be made, and its runs."""
+
+    session: SessionSpec
+    runs: tuple[RunSpec, ...]
+
+
+def make_plan(request: Request, library: Library) -> Plan:
+    """Resolve a request.
+
+    Raises:
+        PresetError: it cannot be done as asked; the text says why.
+    """
+    study, presets = members(request.names, library)
+    settings = dict(parse_assignment(text) for text in request.assignments)
+    settings.update(named_settings(request))
+    if study is not None:
+        refuse_varied(study, [named.preset for named in presets], list(settings))
+    presets = [with_settings(named, settings) for named in presets]
+    device = choose_device(request.device)
+    for named in presets:
+        check_preset(named, device, request.allow_code)
+    parallel = runs_at_once(device, len(presets), request.parallel)
+    title = study.name if study else "+".join(named.name for named in presets)
+    session = SessionSpec(
+        id=session_id(title),
+        created=utc_now(),
+        title=title,
+        study=study.name if study else None,
+        question=study.study.question if study else "",
+        presets=[named.name for named in presets],
+        device=device,
+        parallel=parallel,
+        host=socket.gethostname(),
+        versions=versions(),
+        command=list(request.command),
+    )
+    runs = make_runs(session, presets, request.allow_code)
+    return Plan(session, tuple(runs))
+
+
+def make_runs(session: SessionSpec, presets: list[Named], allow_code: bool) -> list[RunSpec]:
+    """Return one run for each preset, in order, with ids that are unique in the session."""
+    taken: set[str] = set()
+    runs = []
+    for position, named in enumerate(presets):
+        runs.append(make_run(session, named, position, taken, allow_code))
+        taken.add(runs[-1].id)
+    return runs
+
+
+def make_run(
+    session: SessionSpec, named: Named, position: int, taken: set[str], allow_code: bool = False
+) -> RunSpec:
+    """Return the run of one preset in `session`."""
+    seeds = list(named.preset.seed_list())
+    return RunSpec(
+        id=run_id(named.name, taken, seeds),
+        preset_name=named.name,
+        preset=named.preset,
+        seeds=seeds,
+        device=session.device,
+        threads=threads_per_run(session.device, session.parallel),
+        position=position,
+        session=session.id,
+        allow_code=allow_code,
+    )
+
+
+def members(names: tuple[str, ...], library: Library) -> tuple[NamedStudy | None, list[Named]]:
+    """Return the study that `names` means, if it is one, and the presets."""
+    if not names:
+        raise PresetError("Name a study or presets; `valtui presets` lists them.")
+    if len(names) == 1 and library.is_study(names[0]):
+        study = library.study(names[0])
+        return study, [library.preset(name) for name in study.study.presets]
+    for name in names:
+        if library.is_study(name):
+            raise PresetError(f"{name!r} is a study; name either one study, or presets.")
+    if len(set(names)) < len(names):
+        raise PresetError("The same preset is named twice; use --seeds to train it more than once.")
+    presets = [library.preset(name) for name in names]
+    if len(presets) > 9:
+        raise PresetError(f"{len(presets)} presets are too many for one screen; at most 9.")
+    return None, presets
+
+
+def named_settings(request: Request) -> dict[str, object]:
+    """Return the settings that have options of their own."""
+    found: dict[str, object] = {}
+    if request.seeds is not None:
+        found["seeds"] = request.seeds
+    if request.epochs is not None:
+        found["epochs"] = request.epochs
+    if request.data is not None:
+        path = Path(request.data).expanduser()
+        found["data"] = str(path.resolve()) if path.exists() else request.data
+    return found
+
+
+def check_preset(named: Named, device: str, allow_code: bool) -> None:
+    """Refuse what can be refused without torch.
+
+    Raises:
+        PresetError: saying why.
+    """
+    preset = named.preset
+    if (
+        ":" in preset.model.name
+        and not preset.model.name.startswith("torchvision:")
+        and not allow_code
+    ):
+        raise PresetError(
+            f"The preset {named.name!r} runs your own code, {preset.model.name}. "
+            "Add --allow-code if you trust it."
+        )
+    if preset.precision == "bfloat16" and device == "cpu":
+        raise PresetError(
+            f"The preset {named.name!r} asks for bfloat16, which valtui trains on CUDA only; "
+            "use --set precision=float32."
+        )
+    if len(set(preset.seed_list())) < len(preset.seed_list()):
+        raise PresetError(f"The preset {named.name!r} names a seed twice.")
+
+
+def versions() -> dict[str, str]:
+    """Return the installed versions that a result may depend on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

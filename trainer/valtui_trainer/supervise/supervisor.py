@@ -1,0 +1,303 @@
+"""The supervisor of one session: starts queued runs, adopts living ones, says how each ended.
+
+It is small, loads no torch, and may be killed at any time: all it knows is in the session folder.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+
+from valtui_trainer.session.append import Records
+from valtui_trainer.session.commands import Inbox
+from valtui_trainer.session.create import add_attempt, add_run
+from valtui_trainer.session.documents import read_document, write_document
+from valtui_trainer.session.heartbeat import read_heartbeat
+from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
+from valtui_trainer.session.listing import runs_of
+from valtui_trainer.session.locks import Lock, acquire, holder
+from valtui_trainer.session.records import Command, Event, Exit, RunSpec, SessionSpec
+from valtui_trainer.session.state import RESUMABLE, RunStatus, run_status
+from valtui_trainer.session.tail import Tail
+from valtui_trainer.supervise.devices import room_for_another
+from valtui_trainer.supervise.launch import detached
+from valtui_trainer.supervise.processes import kill_group
+
+TICK_SECONDS = 0.5
+STOP_SECONDS = 120.0
+START_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Watched:
+    """A living trainer: a child, or adopted (`process` None)."""
+
+    attempt: AttemptPaths
+    pid: int
+    pidfd: int
+    process: subprocess.Popen[bytes] | None
+    stop_by: float | None = None
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """The state of one supervisor, all of it rebuilt from the folder at its start."""
+
+    session: SessionPaths
+    spec: SessionSpec
+    inbox: Inbox
+    events: Records
+    began: float = field(default_factory=time.monotonic)
+    watched: dict[str, Watched] = field(default_factory=dict)
+    pending: list[Command] = field(default_factory=list)
+    failed_starts: set[str] = field(default_factory=set)
+
+    def work(self) -> None:
+        """Tick until nothing is left to start, watch or answer."""
+        while self.tick():
+            poll = select.poll()
+            for watched in self.watched.values():
+                poll.register(watched.pidfd, select.POLLIN)
+            poll.poll(TICK_SECONDS * 1000)
+
+    def tick(self) -> bool:
+        """Do what is due; tell whether there may be more to come."""
+        self.pending.extend(self.inbox.take())
+        self.reap()
+        self.adopt()
+        self.pending = [command for command in self.pending if not self.handle(command)]
+        self.start_queued()
+        return bool(self.watched or self.pending or self.queue())
+
+    def runs(self) -> list[tuple[RunPaths, RunSpec]]:
+        """Return the session's runs in order."""
+        return runs_of(self.session)
+
+    def queue(self) -> list[tuple[RunPaths, RunSpec]]:
+        """Return the runs that wait for a place: never started, or asked to be resumed."""
+        resumed = {command.run for command in self.pending if command.command == "resume"}
+        return [
+            (run, spec)
+            for run, spec in self.runs()
+            if run.id not in self.watched
+            and run.id not in self.failed_starts
+            and (not run.attempt_numbers() or run.id in resumed)
+        ]
+
+    def start_queued(self) -> None:
+        """Start waiting runs while there is a place."""
+        for run, spec in self.queue():
+            if not self.has_place(spec):
+                return
+            self.start(run, spec)
+
+    def has_place(self, spec: RunSpec) -> bool:
+        """Tell whether one run more may train on the device of `spec`."""
+        if self.spec.parallel:
+            return len(self.watched) < self.spec.parallel
+        beats = [read_heartbeat(watched.attempt.heartbeat) for watched in self.watched.values()]
+        return room_for_another(spec.device, [beat.memory if beat else 0 for beat in beats])
+
+    def start(self, run: RunPaths, spec: RunSpec) -> None:
+        """Start the next attempt of `run`."""
+        attempt = add_attempt(run)
+        code = {"VALTUI_CODE_PATH": os.getcwd()} if spec.allow_code else {}
+        try:
+            process = detached(
+                ["-m", "valtui_trainer", "run", str(attempt.folder)],
+                attempt.log,
+                {"OMP_NUM_THREADS": str(spec.threads), **code},
+            )
+            pidfd = os.pidfd_open(process.pid)
+        except OSError as error:
+            self.failed_starts.add(run.id)
+            write_document(
+                attempt.exit,
+                Exit(
+                    status="exited",
+                    ended=utc_now(),
+                    reason=f"could not be started: {error.strerror}",
+                ),
+            )
+            return
+        self.watched[run.id] = Watched(attempt, process.pid, pidfd, process)
+        for command in [c for c in self.pending if c.command == "resume" and c.run == run.id]:
+            self.answer(command, f"resumed as attempt {attempt.number}")
+            self.pending.remove(command)
+
+    def adopt(self) -> None:
+        """Watch living trainers that another supervisor started."""
+        for run, _ in self.runs():
+            attempt = run.last_attempt()
+            if run.id in self.watched or attempt is None:
+                continue
+            pid = holder(run.lock)
+            if pid is None:
+                self.close_unseen(attempt)
+                continue
+            try:
+                self.watched[run.id] = Watched(attempt, pid, os.pidfd_open(pid), None)
+            except OSError:
+                continue
+
+    def close_unseen(self, attempt: AttemptPaths) -> None:
+        """Record that an attempt ended with nobody watching, once it can no longer be starting."""
+        if attempt.final.exists() or attempt.exit.exists():
+            return
+        if not attempt.start.exists() and time.monotonic() - self.began < START_SECONDS:
+            return
+        write_document(
+            attempt.exit, Exit(status="unknown", ended=utc_now(), reason="nobody saw it end")
+        )
+
+    def reap(self) -> None:
+        """Record how processes ended, and escalate where a stop was not heard."""
+        for name, watched in list(self.watched.items()):
+            if not is_gone(watched):
+                if watched.stop_by is not None and time.monotonic() > watched.stop_by:
+                    kill_group(watched.pid)
+                continue
+            os.close(watched.pidfd)
+            del self.watched[name]
+            kill_group(watched.pid)
+            self.record_end(watched)
+
+    def record_end(self, watched: Watched) -> None:
+        """Write `exit.json` of an ended process."""
+        code = watched.process.wait() if watched.process is not None else None
+        if code is None:
+            if not watched.attempt.final.exists():
+                write_document(
+                    watched.attempt.exit,
+                    Exit(status="unknown", ended=utc_now(), reason="adopted; its end was not seen"),
+                )
+            return
+        write_document(watched.attempt.exit, explain_exit(code))
+
+    def handle(self, command: Command) -> bool:
+        """Answer `command` if it is this process's to answer; tell whether it is done with."""
+        if command.command == "start":
+            return self.add(command)
+        found = {run.id: run for run, _ in self.runs()}
+        run = found.get(command.run or "")
+        if run is None:
+            return self.answer(command, "refused: there is no such run")
+        if self.answered_by_trainer(run, command):
+            if command.command == "stop" and run.id in self.watched:
+                watched = self.watched[run.id]
+                watched.stop_by = watched.stop_by or time.monotonic() + STOP_SECONDS
+            return True
+        if run.id in self.watched:
+            if command.command == "stop" and self.watched[run.id].stop_by is None:
+                self.watched[run.id].stop_by = time.monotonic() + STOP_SECONDS
+            return False
+        return self.handle_idle(command, run, run_status(run, supervised=True))
+
+    def handle_idle(self, command: Command, run: RunPaths, status: RunStatus) -> bool:
+        """Answer a command for a run without a process."""
+        if status.state == "QUEUED" and command.command == "stop":
+            attempt = add_attempt(run)
+            write_document(
+                attempt.exit,
+                Exit(status="stopped", ended=utc_now(), reason="stopped before it began"),
+            )
+            return self.answer(command, "stopped before it began")
+        if status.state in RESUMABLE and command.command == "resume":
+            return False  # stays pending until `start_queued` finds a place for it
+        if status.state in ("STARTING", "RUNNING"):
+            return False  # its end is about to be recorded
+        return self.answer(command, f"refused: the run is {status.state}")
+
+    def add(self, command: Command) -> bool:
+        """Add the run that a `start` command brings."""
+        if command.spec is None:
+            return self.answer(command, "refused: the command brings no run")
+        add_run(self.session, command.spec)
+        return self.answer(command, f"queued {command.spec.id}")
+
+    def answered_by_trainer(self, run: RunPaths, command: Command) -> bool:
+        """Tell whether an attempt's events answer `command`."""
+        return any(command.id in answered_ids(run.attempt(n)) for n in run.attempt_numbers())
+
+    def answer(self, command: Command, message: str) -> bool:
+        """Write the answer into the session's events."""
+        self.events.append(
+            Event(
+                n=0,
+                time=time.monotonic() - self.began,
+                kind="command",
+                message=message,
+                data={"id": command.id, "command": command.command, "run": command.run},
+            )
+        )
+        self.events.sync()
+        return True
+
+
+def is_gone(watched: Watched) -> bool:
+    """Tell whether the process of `watched` has ended."""
+    if watched.process is not None:
+        return watched.process.poll() is not None
+    poll = select.poll()
+    poll.register(watched.pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def explain_exit(code: int) -> Exit:
+    """Return what an exit code means, in words."""
+    if code >= 0:
+        reason = "" if code == 0 else f"its process ended with exit code {code}"
+        return Exit(status="exited", ended=utc_now(), code=code, reason=reason)
+    number = -code
+    name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
+    hint = "; if nobody sent it, the machine ran out of memory" if number == signal.SIGKILL else ""
+    return Exit(
+        status="killed",
+        ended=utc_now(),
+        signal=number,
+        reason=f"killed by signal {number} ({name}){hint}",
+    )
+
+
+def answered_ids(attempt: AttemptPaths) -> set[str]:
+    """Return the ids of the commands that an attempt's events answer."""
+    events = Tail(attempt.events, Event).read()
+    return {str(event.data.get("id")) for event in events if event.kind == "command"}
+
+
+def supervise(session: SessionPaths) -> None:
+    """Supervise `session` until nothing is left to do; return at once if another does already."""
+    while True:
+        lock = acquire(session.supervisor_lock)
+        if lock is None:
+            return
+        supervisor = make_supervisor(session)
+        if supervisor is None:
+            lock.release()
+            return
+        supervisor.work()
+        if not release_and_look_again(lock, supervisor):
+            return
+
+
+def make_supervisor(session: SessionPaths) -> Supervisor | None:
+    """Return a supervisor that knows what the folder says, or None if there is no session."""
+    spec = read_document(session.spec, SessionSpec)
+    if spec is None:
+        return None
+    past = Tail(session.events, Event).read()
+    events = Records(session.events)
+    events.count = past[-1].n + 1 if past else 0
+    answered = {str(event.data.get("id")) for event in past if event.kind == "command"}
+    return Supervisor(session, spec, Inbox(session, answered), events)
+
+
+def release_and_look_again(lock: Lock, supervisor: Supervisor) -> bool:
+    """Give up the lock; tell whether a command slipped in between the last look and that."""
+    supervisor.events.close()
+    lock.release()
+    return bool(supervisor.inbox.take())
