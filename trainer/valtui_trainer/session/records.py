@@ -28,7 +28,7 @@ class Train(Struct, kw_only=True):
         epoch: epochs done, with their fraction.
         train_loss: mean over the steps since the last record, in train mode.
         grad_norm: L2 norm of the last step's gradient.
-        images_per_second: over the training steps alone, evaluation left out.
+        images_per_second: of the whole process (all its seeds), over the training steps alone.
     """
 
     n: int

@@ -1,0 +1,277 @@
+"""Follows a session folder: full series in memory, only what is new read, replaced points left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from valtui_trainer.session.documents import read_document
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.history import News, RunReader
+from valtui_trainer.session.layout import RunPaths, SessionPaths
+from valtui_trainer.session.listing import runs_of
+from valtui_trainer.session.losses import read_losses
+from valtui_trainer.session.records import Event, RunSpec, SessionSpec, Start, Val
+from valtui_trainer.session.state import Observer, RunStatus, supervisor_alive
+
+Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+TRAIN_COLUMNS = (
+    "step", "epoch", "time", "train_loss", "train_loss_min", "train_loss_max",
+    "learning_rate", "grad_norm", "images_per_second",
+)  # fmt: skip
+VAL_COLUMNS = (
+    "step", "epoch", "time", "val_loss", "val_accuracy", "val_balanced_accuracy", "train_eval_loss",
+    "row", "crc", "attempt",
+)  # fmt: skip
+AXES = ("step", "epoch", "time")
+BYTES_A_POLL = 8 << 20
+
+
+class Table:
+    """Columns of float64 that grow; null is NaN."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        """Begin with no rows."""
+        self.columns = tuple(columns)
+        self.generation = 0
+        self._data = np.empty((len(columns), 64))
+        self._rows = 0
+        self._index = {name: position for position, name in enumerate(columns)}
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._rows
+
+    def __getitem__(self, column: str) -> Array:
+        """Return a view of one column, shape (rows,)."""
+        return self._data[self._index[column], : self._rows]
+
+    def extend(self, rows: Sequence[Any], **constant: float) -> None:
+        """Append the fields of `rows`; `constant` gives columns that are the same in all of them."""
+        count = len(rows)
+        if self._rows + count > self._data.shape[1]:
+            grown = np.empty((len(self.columns), max(2 * self._data.shape[1], self._rows + count)))
+            grown[:, : self._rows] = self._data[:, : self._rows]
+            self._data = grown
+        for position, name in enumerate(self.columns):
+            place = self._data[position, self._rows : self._rows + count]
+            place[:] = constant[name] if name in constant else [getattr(row, name) for row in rows]
+        self._rows += count
+
+    def truncate(self, step: float) -> None:
+        """Drop the rows after `step`; `generation` tells that past rows changed."""
+        kept = self["step"] <= step
+        count = int(kept.sum())
+        if count < self._rows:
+            self._data[:, :count] = self._data[:, : self._rows][:, kept]
+            self._rows = count
+            self.generation += 1
+
+
+@dataclass(slots=True)
+class SeedSeries:
+    """What one seed of a run has logged."""
+
+    seed: int
+    train: Table = field(default_factory=lambda: Table(TRAIN_COLUMNS))
+    val: Table = field(default_factory=lambda: Table(VAL_COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class ValMatrix:
+    """The evaluations that every seed of a run has made.
+
+    Attributes:
+        step, epoch, time: shape (T,).
+        loss, accuracy, train_eval_loss: shape (seeds, T); accuracy is the balanced one where classes are not.
+    """
+
+    step: Array
+    epoch: Array
+    time: Array
+    loss: Array
+    accuracy: Array
+    train_eval_loss: Array
+
+
+class RunFeed:
+    """Follows one run."""
+
+    def __init__(self, paths: RunPaths, spec: RunSpec) -> None:
+        """Follow the run at `paths` from its beginning."""
+        self.paths = paths
+        self.spec = spec
+        self.status = RunStatus("QUEUED")
+        self.start: Start | None = None
+        self.seeds = {seed: SeedSeries(seed) for seed in spec.seeds}
+        self.events: list[Event] = []
+        self.seams: list[int] = []
+        self.version = 0
+        self._reader = RunReader(paths)
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.paths.id
+
+    @property
+    def skipped(self) -> int:
+        """Damaged lines that were passed over."""
+        return self._reader.skipped
+
+    @property
+    def accuracy_column(self) -> str:
+        """The accuracy that means something here: balanced where the classes are not."""
+        return (
+            "val_accuracy" if self.start is None or self.start.balanced else "val_balanced_accuracy"
+        )
+
+    def poll(self, most_bytes: int = BYTES_A_POLL) -> bool:
+        """Read what is new; tell whether anything was."""
+        everything = self._reader.read(most_bytes)
+        for news in everything:
+            self._take(news)
+        if everything:
+            self.version += 1
+        return bool(everything)
+
+    def val_matrix(self) -> ValMatrix:
+        """Return the evaluations common to all seeds, by step."""
+        tables = [series.val for series in self.seeds.values()]
+        steps = tables[0]["step"]
+        for table in tables[1:]:
+            steps = np.intersect1d(steps, table["step"])
+        rows = [np.searchsorted(table["step"], steps) for table in tables]
+
+        def stacked(column: str) -> Array:
+            return np.stack([table[column][row] for table, row in zip(tables, rows, strict=True)])
+
+        return ValMatrix(
+            step=steps.copy(),
+            epoch=tables[0]["epoch"][rows[0]],
+            time=tables[0]["time"][rows[0]],
+            loss=stacked("val_loss"),
+            accuracy=stacked(self.accuracy_column),
+            train_eval_loss=stacked("train_eval_loss"),
+        )
+
+    def sample_losses(self, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        """Return the per-sample losses of a seed's evaluations, shape (T, n)."""
+        table = self.seeds[seed].val
+        parts = []
+        attempts = table["attempt"]
+        for number in np.unique(attempts):
+            chosen = np.flatnonzero(attempts == number)
+            records = [self._row_record(table, int(position)) for position in chosen]
+            parts.append(read_losses(self.paths.attempt(int(number)), records))
+        whole = [part for part in parts if part.size]
+        return np.concatenate(whole) if whole else np.empty((0, 0), np.float32)
+
+    def _row_record(self, table: Table, position: int) -> Val:
+        row, crc = table["row"][position], table["crc"][position]
+        return Val(
+            n=0, time=0, step=int(table["step"][position]), epoch=0, seed=0,
+            val_loss=None, val_accuracy=None, val_balanced_accuracy=None,
+            row=None if np.isnan(row) else int(row), crc=None if np.isnan(crc) else int(crc),
+        )  # fmt: skip
+
+    def _take(self, news: News) -> None:
+        if news.truncate_to is not None and news.attempt > 0:
+            for series in self.seeds.values():
+                series.train.truncate(news.truncate_to)
+                series.val.truncate(news.truncate_to)
+            self.seams = [step for step in self.seams if step < news.truncate_to]
+            if news.truncate_to > 0:
+                self.seams.append(news.truncate_to)
+        if news.start is not None:
+            self.start = news.start
+        for seed, series in self.seeds.items():
+            series.train.extend(of_seed(news.train, seed))
+            series.val.extend(of_seed(news.val, seed), attempt=float(news.attempt))
+        self.events.extend(news.events)
+
+
+def of_seed(records: Iterable[Any], seed: int) -> list[Any]:
+    """Return the records of one seed."""
+    return [record for record in records if record.seed == seed]
+
+
+class SessionFeed:
+    """Follows one session and all its runs, those added later too."""
+
+    def __init__(self, paths: SessionPaths) -> None:
+        """Follow the session at `paths`.
+
+        Raises:
+            SessionError: it is damaged, gone, or of a newer valtui.
+        """
+        spec = read_document(paths.spec, SessionSpec)
+        if spec is None:
+            raise SessionError(f"{paths.folder} holds no session (there is no session.json).")
+        self.paths = paths
+        self.spec = spec
+        self.runs: list[RunFeed] = []
+        self.supervised = False
+        self.gone = False
+        self._observer = Observer()
+        self._known: set[str] = set()
+        self.poll_status()
+
+    def run(self, identity: str) -> RunFeed:
+        """Return the run with that id."""
+        return next(run for run in self.runs if run.id == identity)
+
+    def poll(self, most_bytes: int = BYTES_A_POLL) -> bool:
+        """Read what is new in all runs; tell whether anything was."""
+        changed = [run.poll(most_bytes) for run in self.runs]
+        return any(changed)
+
+    def drain(self) -> None:
+        """Read everything that is there."""
+        while self.poll():
+            continue
+
+    def poll_status(self) -> bool:
+        """Look at states, and for new runs; tell whether anything changed."""
+        self.gone = not self.paths.spec.exists()
+        if self.gone:
+            return True
+        before = [(run.id, run.status) for run in self.runs]
+        if set(self.paths.run_ids()) != self._known:
+            known = {run.id: run for run in self.runs}
+            self.runs = [
+                known.get(paths.id) or RunFeed(paths, spec) for paths, spec in runs_of(self.paths)
+            ]
+            self._known = {run.id for run in self.runs}
+        self.supervised = supervisor_alive(self.paths)
+        for run in self.runs:
+            run.status = self._observer.observe(run.paths, self.supervised)
+        return before != [(run.id, run.status) for run in self.runs]
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether every run has ended."""
+        return all(run.status.ended for run in self.runs)
+
+    @property
+    def left(self) -> float | None:
+        """Estimated seconds until the last run ends, or None while unknown.
+
+        Queued runs are taken to last as long as the longest that is under way.
+        """
+        waiting = [run for run in self.runs if run.status.state == "QUEUED"]
+        under_way = [run.status.left for run in self.runs if run.status.left is not None]
+        if not under_way:
+            return None
+        places = max(1, self.spec.parallel or len(under_way))
+        whole = [
+            run.status.left / max(1e-6, 1 - run.status.progress)
+            for run in self.runs
+            if run.status.left is not None and run.status.progress < 1
+        ]
+        rounds = -(-len(waiting) // places)
+        return max(under_way) + rounds * (max(whole) if whole else 0.0)

@@ -1,0 +1,136 @@
+"""The figures of each run that tables show: level, best, volatility, ratio. One place for screen and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from valtui_trainer.measure.best import best_evaluation, look_alikes
+from valtui_trainer.measure.comparison import (
+    Mean,
+    Ratio,
+    comparable_spacing,
+    last_window_mean,
+    student_mean,
+    volatility_ratio,
+)
+from valtui_trainer.measure.volatility import Volatility, volatility
+
+from valtui.feed import RunFeed, ValMatrix
+from valtui_trainer.presets.keys import settings, varying
+from valtui_trainer.session.state import RunStatus
+
+LEVEL = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best evaluation of a run and how many cannot be told from it."""
+
+    step: int
+    epoch: float
+    loss: float
+    look_alikes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """What a row of the comparison says about one run.
+
+    Attributes:
+        differs: the settings in which the compared runs differ, as this run has them.
+        level: mean over seeds of val_loss's mean over the last window, Student-t interval.
+        accuracy: the same of the accuracy.
+        absolute: volatility in loss units over the whole run.
+        relative: volatility as a fraction of the loss.
+        ratio: relative volatility against the first run's; None for the first, or at unequal spacing.
+    """
+
+    id: str
+    preset: str
+    status: RunStatus
+    seeds: int
+    evaluations: int
+    differs: dict[str, Any]
+    level: Mean
+    accuracy: Mean
+    balanced: bool
+    best: Best | None
+    absolute: Volatility
+    relative: Volatility
+    ratio: Ratio | None
+    ratio_note: str
+    images_per_second: float | None
+    shared_device: bool
+
+
+def compare(runs: Sequence[RunFeed], with_look_alikes: bool = True) -> list[RunFigures]:
+    """Return the figures of `runs`, the first being what ratios refer to."""
+    keys = [key for key in varying([run.spec.preset for run in runs]) if key != "seeds"]
+    alive = sum(1 for run in runs if run.status.pid is not None)
+    found: list[RunFigures] = []
+    for run in runs:
+        matrix = run.val_matrix()
+        relative = volatility(matrix.loss, matrix.step, LEVEL, relative=True)
+        ratio, note = against_first(runs[0], found[0] if found else None, run, relative)
+        table = settings(run.spec.preset)
+        found.append(
+            RunFigures(
+                id=run.id,
+                preset=run.spec.preset_name,
+                status=run.status,
+                seeds=len(run.seeds),
+                evaluations=matrix.loss.shape[1],
+                differs={key: table[key] for key in keys},
+                level=student_mean(last_window_mean(matrix.loss)),
+                accuracy=student_mean(last_window_mean(matrix.accuracy)),
+                balanced=run.start is None or run.start.balanced,
+                best=best_of(run, matrix, with_look_alikes),
+                absolute=volatility(matrix.loss, matrix.step, LEVEL),
+                relative=relative,
+                ratio=ratio,
+                ratio_note=note,
+                images_per_second=images_per_second(run),
+                shared_device=alive > 1 and run.status.pid is not None,
+            )
+        )
+    return found
+
+
+def against_first(
+    first: RunFeed, first_figures: RunFigures | None, run: RunFeed, relative: Volatility
+) -> tuple[Ratio | None, str]:
+    """Return the ratio of relative volatilities to the first run's, or why there is none."""
+    if first_figures is None:
+        return None, ""
+    if first.start is None or run.start is None:
+        return None, "not started"
+    if not comparable_spacing(first.start.images_per_evaluation, run.start.images_per_evaluation):
+        return None, "evaluated at another spacing"
+    return volatility_ratio(relative, first_figures.relative, LEVEL), ""
+
+
+def best_of(run: RunFeed, matrix: ValMatrix, with_look_alikes: bool) -> Best | None:
+    """Return the best evaluation by the mean over seeds, its look-alikes counted on the first seed."""
+    position = best_evaluation(matrix.loss)
+    if position is None:
+        return None
+    loss = float(np.nanmean(matrix.loss[:, position]))
+    alike = None
+    if with_look_alikes:
+        seed = next(iter(run.seeds))
+        losses = run.sample_losses(seed)
+        steps = run.seeds[seed].val["step"]
+        row = int(np.searchsorted(steps, matrix.step[position]))
+        if losses.shape[0] == len(steps) and losses.shape[1] > 1:
+            alike = len(look_alikes(losses, row)) - 1
+    return Best(int(matrix.step[position]), float(matrix.epoch[position]), loss, alike)
+
+
+def images_per_second(run: RunFeed) -> float | None:
+    """Return the median training speed of the run's process over its last records."""
+    rates = np.concatenate([series.train["images_per_second"][-20:] for series in run.seeds.values()])
+    known = rates[np.isfinite(rates)]
+    return float(np.median(known)) if len(known) else None
