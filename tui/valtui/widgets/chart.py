@@ -1,0 +1,482 @@
+"""The chart: braille lines over axes, drawn by Textual's line API, a few cells a refresh.
+
+It draws the series it is given, keeps a view of x and a cursor, and tells when they move. All
+colours are component classes; arrays live outside the reactives, which cannot hold them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from valtui.widgets import axis, frame, raster
+from valtui.widgets.frame import Canvas, Layout
+from valtui.widgets.plot import Mark, Series, Window, draw, drawing_order, scale_for, summarise
+
+__all__ = ["Chart", "Mark", "Series"]
+
+ZOOM_STEP = 1.25
+"""How much one notch of the mouse wheel zooms."""
+
+DEEPEST = 1e-5
+"""The narrowest view, as a share of all x."""
+
+
+class Chart(Widget):
+    """Lines over a common x, with bands, marks, axes, a cursor, zoom and pan.
+
+    The caller puts the title into `border_title`. Without focus and bindings of its own: keys
+    belong to screens. The mouse wheel zooms, dragging pans, a double click shows all again.
+    """
+
+    ALLOW_MAXIMIZE: ClassVar[bool | None] = True
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--axis",
+        "chart--grid",
+        "chart--cursor",
+        "chart--cursor-label",
+        "chart--empty",
+        "chart--band",
+        "chart--dim",
+        "chart--focused",
+        *(f"chart--series-{number}" for number in range(1, 10)),
+    }
+
+    DEFAULT_CSS = """
+    Chart {
+        width: 1fr;
+        height: 1fr;
+        & > .chart--axis { color: $foreground 60%; }
+        & > .chart--grid { color: $foreground 14%; }
+        & > .chart--cursor { color: $foreground 45%; }
+        & > .chart--cursor-label { color: $background; background: $foreground 80%; }
+        & > .chart--empty { color: $text-muted; text-style: italic; }
+        & > .chart--band { text-opacity: 45%; }
+        & > .chart--dim { text-opacity: 45%; }
+        & > .chart--focused { text-style: bold; }
+        /* Okabe and Ito's colours, lightened for a dark ground: told apart by the colour-blind. */
+        & > .chart--series-1 { color: #56b4e9; }
+        & > .chart--series-2 { color: #e69f00; }
+        & > .chart--series-3 { color: #2fc48d; }
+        & > .chart--series-4 { color: #e38bc0; }
+        & > .chart--series-5 { color: #f0e442; }
+        & > .chart--series-6 { color: #f0652f; }
+        & > .chart--series-7 { color: #7d8cff; }
+        & > .chart--series-8 { color: #c4c4c4; }
+        & > .chart--series-9 { color: #a9d86e; }
+        &:light {
+            & > .chart--grid { color: $foreground 18%; }
+            & > .chart--band { text-opacity: 55%; }
+            & > .chart--series-1 { color: #0072b2; }
+            & > .chart--series-2 { color: #b36b00; }
+            & > .chart--series-3 { color: #00805c; }
+            & > .chart--series-4 { color: #b0508a; }
+            & > .chart--series-5 { color: #857a00; }
+            & > .chart--series-6 { color: #c43d00; }
+            & > .chart--series-7 { color: #4a4fd0; }
+            & > .chart--series-8 { color: #5c5c5c; }
+            & > .chart--series-9 { color: #4d7a1a; }
+        }
+        &:ansi {
+            & > .chart--axis { color: ansi_white; }
+            & > .chart--grid { color: ansi_bright_black; }
+            & > .chart--cursor { color: ansi_white; }
+            & > .chart--cursor-label {
+                color: ansi_default; background: ansi_default; text-style: reverse;
+            }
+            & > .chart--empty { color: ansi_default; }
+            & > .chart--band { text-opacity: 100%; text-style: dim; }
+            & > .chart--dim { text-opacity: 100%; text-style: dim; }
+            & > .chart--series-1 { color: ansi_bright_cyan; }
+            & > .chart--series-2 { color: ansi_yellow; }
+            & > .chart--series-3 { color: ansi_green; }
+            & > .chart--series-4 { color: ansi_bright_magenta; }
+            & > .chart--series-5 { color: ansi_bright_yellow; }
+            & > .chart--series-6 { color: ansi_red; }
+            & > .chart--series-7 { color: ansi_bright_blue; }
+            & > .chart--series-8 { color: ansi_bright_white; }
+            & > .chart--series-9 { color: ansi_bright_green; }
+        }
+        &:ansi:light {
+            & > .chart--axis { color: ansi_default; }
+            & > .chart--cursor { color: ansi_default; }
+            & > .chart--series-1 { color: ansi_blue; }
+            & > .chart--series-4 { color: ansi_magenta; }
+            & > .chart--series-5 { color: ansi_cyan; }
+            & > .chart--series-8 { color: ansi_default; }
+        }
+    }
+    """
+
+    log: reactive[bool] = reactive(False, repaint=False, init=False)
+    """Whether y is on a log axis."""
+
+    cursor: reactive[float | None] = reactive(None, repaint=False, init=False)
+    """x of the cursor's line; None for none."""
+
+    empty: reactive[str] = reactive("waiting for the first evaluation", repaint=False, init=False)
+    """What an empty chart says."""
+
+    @dataclass
+    class CursorMoved(Message):
+        """The mouse moved the cursor to x, or off the plot (None)."""
+
+        chart: Chart
+        x: float | None
+
+        @property
+        def control(self) -> Chart:
+            """The chart it happened on."""
+            return self.chart
+
+        def can_replace(self, message: Message) -> bool:
+            """A newer place makes an older one pointless."""
+            return isinstance(message, Chart.CursorMoved) and message.chart is self.chart
+
+    @dataclass
+    class ViewChanged(Message):
+        """Zooming or panning changed what is seen of x; all: everything is shown again."""
+
+        chart: Chart
+        lo: float
+        hi: float
+        all: bool
+
+        @property
+        def control(self) -> Chart:
+            """The chart it happened on."""
+            return self.chart
+
+        def can_replace(self, message: Message) -> bool:
+            """A newer view makes an older one pointless."""
+            return isinstance(message, Chart.ViewChanged) and message.chart is self.chart
+
+    def __init__(
+        self,
+        *,
+        empty: str | None = None,
+        log: bool = False,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        classes: str | None = None,
+    ) -> None:
+        """Args: empty: what it says without data; log: start with a log axis; the rest: Widget's."""
+        super().__init__(name=name, id=id, classes=classes)
+        if empty is not None:
+            self.set_reactive(Chart.empty, empty)
+        self.set_reactive(Chart.log, log)
+        self._series: tuple[Series, ...] = ()
+        self._order: tuple[Series, ...] = ()
+        self._x_label = ""
+        self._y_format: axis.Formatter = axis.number
+        self._x_end: float | None = None
+        self._auto: tuple[float, float] | None = None
+        self._view: tuple[float, float] | None = None
+        self._scale: axis.Scale | None = None
+        self._label_width = 0
+        self._layout = Layout(0, 0, 0, 0)
+        self._canvas = Canvas.blank(0, 0)
+        self._styles_of: dict[int, Style] = {}
+        self._dragged: tuple[int, tuple[float, float]] | None = None
+
+    # What others call.
+
+    def show(
+        self,
+        series: Sequence[Series],
+        *,
+        x_label: str = "",
+        y_format: axis.Formatter = axis.number,
+        x_end: float | None = None,
+    ) -> None:
+        """Show these series in place of the ones before.
+
+        Args:
+            series: In the order of their readout; at most 32 visible ones are drawn.
+            x_label: What x counts, such as "step".
+            y_format: Writes the ticks of y; see `axis.Formatter`.
+            x_end: Where x will end, if known: the axis then need not grow.
+        """
+        if y_format is not self._y_format:
+            self._label_width = 0
+        if {one.key for one in series} != {one.key for one in self._series}:
+            self._auto = self._scale = None
+        self._series, self._order = tuple(series), drawing_order(series)
+        self._x_label, self._y_format, self._x_end = x_label, y_format, x_end
+        self.refresh_data()
+
+    def refresh_data(self) -> None:
+        """Draw points that were appended; only the cells that changed go to the terminal."""
+        if self.is_attached and self.size:
+            self._update(self._build())
+
+    def read(self, x: float) -> list[tuple[str, float]]:
+        """(key, value) of each visible series at its point nearest to x; NaN where there is none."""
+        return [(one.key, one.pyramid.read(x)) for one in self._series if one.visible]
+
+    @property
+    def view(self) -> tuple[float, float] | None:
+        """What is seen of x, as (lo, hi); None while there are no data."""
+        return self._view or self._all()
+
+    def set_view(self, lo: float, hi: float) -> None:
+        """Show x from lo to hi without telling anybody: for linked charts."""
+        if math.isfinite(lo) and math.isfinite(hi) and hi > lo and (lo, hi) != self._view:
+            self._view = (lo, hi)
+            self.refresh_data()
+
+    def show_all(self) -> None:
+        """Show all of x again without telling anybody: for linked charts."""
+        if self._view is not None:
+            self._view = None
+            self.refresh_data()
+
+    def zoom(self, factor: float, around: float | None = None) -> None:
+        """Show 1 / factor of what is seen: above 1 goes nearer.
+
+        Args:
+            factor: Positive.
+            around: x that stays where it is; None: the cursor, or the newest point if in sight.
+        """
+        view, everything = self.view, self._all()
+        if view is None or everything is None or not factor > 0:
+            return
+        lo, hi = view
+        if around is None:
+            around = self.cursor if self.cursor is not None else self._newest()
+        if around is None or not lo <= around <= hi:
+            around = (lo + hi) / 2
+        full = everything[1] - everything[0]
+        span = max((hi - lo) / factor, full * DEEPEST)
+        share = (around - lo) / (hi - lo)
+        self._look(around - share * span, around + (1 - share) * span)
+
+    def pan(self, fraction: float) -> None:
+        """Move by a fraction of what is seen; above 0 goes to larger x."""
+        if (view := self.view) is not None:
+            by = (view[1] - view[0]) * fraction
+            self._look(view[0] + by, view[1] + by)
+
+    def reset_view(self) -> None:
+        """Show all of x again."""
+        self.show_all()
+        if (everything := self._all()) is not None:
+            self.post_message(self.ViewChanged(self, *everything, all=True))
+
+    # What the watchers and the mouse do.
+
+    def watch_log(self) -> None:
+        self._scale, self._label_width = None, 0
+        self.refresh_data()
+
+    def watch_cursor(self) -> None:
+        self.refresh_data()
+
+    def watch_empty(self) -> None:
+        self.refresh_data()
+
+    def _look(self, lo: float, hi: float) -> None:
+        """Go to a view, kept inside of all that there is."""
+        everything = self._all()
+        if everything is None:
+            return
+        first, last = everything
+        span = hi - lo
+        if span >= (last - first) * (1 - 1e-9):
+            self.reset_view()
+            return
+        lo = min(max(lo, first), last - span)
+        self.set_view(lo, lo + span)
+        self.post_message(self.ViewChanged(self, lo, lo + span, all=False))
+
+    def _all(self) -> tuple[float, float] | None:
+        """The range of x that holds all points; None while there are none."""
+        sources = [one.pyramid for one in self._order if len(one.pyramid)]
+        if not sources:
+            return None
+        first = min(source.first_x or 0.0 for source in sources)
+        last = max(source.last_x or 0.0 for source in sources)
+        if self._x_end is not None and self._x_end >= last and self._x_end > min(first, 0.0):
+            return min(first, 0.0), self._x_end
+        self._auto = axis.x_range(first, last, self._auto)
+        return self._auto
+
+    def _newest(self) -> float | None:
+        return max((one.pyramid.last_x or 0.0 for one in self._order), default=None)
+
+    def _x_under(self, event: events.MouseEvent) -> float | None:
+        """x under the mouse; None beside the plot."""
+        offset, window = event.get_content_offset(self), self._window()
+        if offset is None or window is None:
+            return None
+        column = offset.x - self._layout.left
+        if not 0 <= column < self._layout.columns or offset.y >= self._layout.rows:
+            return None
+        return window.x_at(column)
+
+    def _on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragged is not None and self._layout.columns:
+            begin, (lo, hi) = self._dragged
+            by = (begin - event.screen_x) * (hi - lo) / self._layout.columns
+            self._look(lo + by, hi + by)
+            return
+        self._point(self._x_under(event))
+
+    def _on_leave(self, event: events.Leave) -> None:
+        super()._on_leave(event)
+        self._point(None)
+
+    def _point(self, x: float | None) -> None:
+        if x != self.cursor:
+            self.cursor = x
+            self.post_message(self.CursorMoved(self, x))
+
+    async def _on_mouse_down(self, event: events.MouseDown) -> None:
+        await super()._on_mouse_down(event)
+        if event.button == 1 and (view := self._view) is not None:
+            self._dragged = (event.screen_x, view)
+            self.capture_mouse()
+
+    async def _on_mouse_up(self, event: events.MouseUp) -> None:
+        await super()._on_mouse_up(event)
+        if self._dragged is not None:
+            self._dragged = None
+            self.release_mouse()
+
+    async def _on_click(self, event: events.Click) -> None:
+        if event.chain == 2:
+            self.reset_view()
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._wheel(event, ZOOM_STEP)
+
+    def _on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self._wheel(event, 1 / ZOOM_STEP)
+
+    def _wheel(self, event: events.MouseEvent, factor: float) -> None:
+        event.stop()
+        event.prevent_default()
+        self.zoom(factor, self._x_under(event))
+
+    # How it is drawn.
+
+    def _on_resize(self, event: events.Resize) -> None:
+        self._label_width = 0
+        self._canvas = self._build()
+        self.refresh()
+
+    def _window(self) -> Window | None:
+        view = self.view
+        return None if view is None or not self._layout.columns else Window(*view, self._layout.columns)
+
+    def _build(self) -> Canvas:
+        """All cells as they should be now."""
+        width, height = self.size
+        if width < 1 or height < 1:
+            return Canvas.blank(max(width, 0), max(height, 0))
+        view = self.view
+        layout = Layout.of(width, height, self._label_width)
+        self._layout = layout
+        if view is None or layout.rows < 1 or layout.columns < 1:
+            return frame.sentence(width, height, self.empty)
+        window = Window(*view, layout.columns)
+        summary = summarise(self._order, window, self.log)
+        scale = scale_for(summary, self._scale, self.log)
+        if scale is None:
+            return frame.sentence(width, height, self.empty)
+        self._scale = scale
+        labels = frame.y_ticks(scale, layout.rows, self._y_format) if layout.feet else []
+        widest = max((len(label) for _, label in labels), default=0)
+        if widest > self._label_width:  # it only ever grows: the plot must not jump
+            self._label_width = widest
+            if Layout.of(width, height, widest) != layout:
+                return self._build()
+        picture = draw(summary, window, scale, layout.rows)
+        return frame.assemble(picture, layout, window, scale, labels, self._x_label, self.cursor)
+
+    def _update(self, canvas: Canvas) -> None:
+        """Take a new canvas and ask for a refresh of the cells that differ."""
+        old, self._canvas = self._canvas, canvas
+        if old.characters.shape != canvas.characters.shape:
+            self.refresh()
+            return
+        changed = (old.characters != canvas.characters) | (old.codes != canvas.codes)
+        rows = np.flatnonzero(changed.any(axis=1))
+        if not len(rows):
+            return
+        width = changed.shape[1]
+        ends = width - np.argmax(changed[rows, ::-1], axis=1)
+        self.refresh(
+            *(
+                Region(0, row, end, 1)  # Textual writes a line from its start in any case
+                for row, end in zip(rows.tolist(), ends.tolist(), strict=True)
+            )
+        )
+
+    def render_line(self, y: int) -> Strip:
+        """One line of cells, in as few pieces as there are colours."""
+        width, height = self.size
+        if self._canvas.characters.shape != (height, width):
+            self._canvas = self._build()
+        if not 0 <= y < height:
+            return Strip.blank(width, self.rich_style)
+        pieces = frame.runs(self._canvas, y, self._style)
+        return Strip([Segment(text, self._style(code)) for text, code in pieces], width)
+
+    def notify_style_update(self) -> None:
+        """Forget the colours: the theme or a rule has changed."""
+        self._styles_of = {}
+        super().notify_style_update()
+
+    def _style(self, code: int) -> Style:
+        style = self._styles_of.get(code)
+        if style is None:
+            style = self._styles_of[code] = self._make_style(code)
+        return style
+
+    def _make_style(self, code: int) -> Style:
+        names = _FIXED.get(code)
+        if names is None:
+            index = code % raster.DIM
+            layer = code // raster.DIM * raster.DIM
+            if not 0 <= index < len(self._order):
+                return self.rich_style
+            one = self._order[index]
+            names = (f"chart--series-{one.colour % 9 + 1}",)
+            if layer == raster.BAND:
+                names += ("chart--band",)
+            elif layer == raster.DIM:
+                names += ("chart--dim",)
+            elif one.focused:
+                names += ("chart--focused",)
+        merged = self.get_component_styles(*names)
+        ground = self.background_colors[1]
+        if merged.has_rule("background"):
+            ground = ground + merged.background
+        ink = merged.color
+        if ink.ansi is None and ground.ansi is None:
+            ink = ground.blend(ink, ink.a * merged.text_opacity, 1.0)
+        return Style.from_color(ink.rich_color, ground.rich_color) + merged.text_style
+
+
+_FIXED: dict[int, tuple[str, ...]] = {
+    frame.AXIS: ("chart--axis",),
+    frame.GRID: ("chart--grid",),
+    frame.CURSOR: ("chart--cursor",),
+    frame.CURSOR_LABEL: ("chart--cursor-label",),
+    frame.EMPTY: ("chart--empty",),
+    raster.NOBODY: ("chart--axis",),
+}

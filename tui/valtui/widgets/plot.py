@@ -1,0 +1,266 @@
+"""Series to a picture in cells: envelopes, heights, lines, bands, marks, line ends.
+
+Pure: it is given a window of x and a size in cells, and knows neither the widget nor its colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from valtui.widgets import raster
+from valtui.widgets.axis import Scale, y_scale
+from valtui.widgets.pyramid import Envelope, Pyramid
+from valtui.widgets.raster import Picture, Spot
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+MAX_SERIES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A sign at a point of a series.
+
+    Attributes:
+        x: Where, in units of x.
+        y: Height; None: on the line, as last known there.
+        glyph: One character, one cell wide.
+        kind: "spike" stands above its point, "seam" runs through the whole height where nothing
+            is drawn, any other ("best", "nan") stands on its point.
+    """
+
+    x: float
+    y: float | None
+    glyph: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a chart, and what goes with it.
+
+    Attributes:
+        key: Its name, for the readout.
+        colour: 0 to 8: the component class chart--series-1 to chart--series-9.
+        pyramid: The line's points.
+        low: Lower edge of its band; None for no band.
+        high: Upper edge, at the same x.
+        marks: Signs on it.
+        dim_until: x up to which it is drawn dim; None for nowhere.
+        glyph: The one character its newest point shows: a colour never stands alone.
+        visible: Whether it is drawn at all.
+        focused: Whether it is drawn on top and strong.
+    """
+
+    key: str
+    colour: int
+    pyramid: Pyramid
+    low: Pyramid | None = None
+    high: Pyramid | None = None
+    marks: tuple[Mark, ...] = ()
+    dim_until: float | None = None
+    glyph: str = "●"
+    visible: bool = True
+    focused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What is seen of x, and in how many cells.
+
+    Attributes:
+        lo: x at the left edge.
+        hi: x at the right edge, above lo.
+        columns: Cells from left to right.
+    """
+
+    lo: float
+    hi: float
+    columns: int
+
+    def column(self, x: float) -> int:
+        """The cell column of x; outside 0..columns - 1 where x is not in the window."""
+        if x == self.hi:
+            return self.columns - 1
+        return int(np.floor((x - self.lo) / (self.hi - self.lo) * self.columns))
+
+    def x_at(self, column: int) -> float:
+        """x in the middle of a cell column."""
+        return self.lo + (self.hi - self.lo) * (column + 0.5) / self.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The envelopes of the series of a window, in drawing order.
+
+    Attributes:
+        series: What is drawn, the focused last.
+        lines: Their envelopes.
+        bands: Their bands' lower and upper envelopes, or None.
+    """
+
+    series: tuple[Series, ...]
+    lines: tuple[Envelope, ...]
+    bands: tuple[tuple[Envelope, Envelope] | None, ...]
+
+    def bounds(self) -> tuple[float, float] | None:
+        """Smallest and largest value, bands included; None where there is no finite one."""
+        lows = [line.low for line in self.lines] + [band[0].low for band in self.bands if band]
+        highs = [line.high for line in self.lines] + [band[1].high for band in self.bands if band]
+        if not lows:
+            return None
+        low, high = float(np.fmin.reduce(lows, axis=None)), float(np.fmax.reduce(highs, axis=None))
+        return (low, high) if low <= high else None
+
+
+def drawing_order(series: Sequence[Series]) -> tuple[Series, ...]:
+    """The visible series, focused ones last and so on top; at most MAX_SERIES of them."""
+    shown = [one for one in series if one.visible]
+    return tuple(sorted(shown, key=lambda one: one.focused)[-MAX_SERIES:])
+
+
+def summarise(series: tuple[Series, ...], window: Window, log: bool) -> Summary:
+    """Ask each pyramid for two buckets a cell; on a log axis what is not positive is a gap."""
+
+    def envelope(pyramid: Pyramid) -> Envelope:
+        source = pyramid.positive if log else pyramid
+        return source.query(window.lo, window.hi, 2 * window.columns)
+
+    return Summary(
+        series,
+        tuple(envelope(one.pyramid) for one in series),
+        tuple(
+            (envelope(one.low), envelope(one.high)) if one.low and one.high else None
+            for one in series
+        ),
+    )
+
+
+def scale_for(summary: Summary, previous: Scale | None, log: bool) -> Scale | None:
+    """Bounds around all that is seen; the previous ones where nothing is, if they fit the axis."""
+    bounds = summary.bounds()
+    if bounds is None:
+        return previous if previous is not None and previous.log == log else None
+    return y_scale(*bounds, previous, log)
+
+
+def draw(summary: Summary, window: Window, scale: Scale, rows: int) -> Picture:
+    """The picture of a window.
+
+    Args:
+        summary: From `summarise`, for the same window.
+        window: What is seen of x.
+        scale: What is seen of y.
+        rows: Cells from top to bottom, at least 1.
+    """
+    if not summary.series:
+        return raster.blank(rows, window.columns)
+    height = 4 * rows
+    lines = summary.lines
+    joined = np.array([line.joined for line in lines])
+    values = np.array(
+        [
+            [line.high for line in lines],
+            [line.low for line in lines],
+            [line.first for line in lines],
+            [line.last for line in lines],
+        ]
+    )
+    top, bottom, first, last = _heights(values, scale, height)
+    begin, stop = raster.spans(top, bottom, first, last, joined, height)
+    cells = raster.braille(begin, stop, rows)
+    bands = [
+        (index, _band(band, scale, rows)) for index, band in enumerate(summary.bands) if band
+    ]
+    dim_until = [
+        0 if one.dim_until is None else min(max(window.column(one.dim_until), 0), window.columns)
+        for one in summary.series
+    ]
+    spots, seams = _marks(summary, window, scale, rows)
+    spots += _ends(summary, window, scale, rows)
+    picture = raster.compose(cells, bands, dim_until, spots)
+    for column, glyph, owner in seams:
+        free = (picture.dots[:, column] == 0) & (picture.glyph[:, column] == 0)
+        picture.glyph[free, column] = ord(glyph)
+        picture.owner[free, column] = owner
+    return picture
+
+
+def _heights(values: Floats, scale: Scale, height: int) -> Floats:
+    """Values to dots from the top; the bounds fall on the middle of the outermost dots."""
+    return (1.0 - scale.share(values)) * (height - 1) + 0.5
+
+
+def _band(band: tuple[Envelope, Envelope], scale: Scale, rows: int) -> raster.Bytes:
+    lower, upper = band
+    height = 4 * rows
+    edges = _heights(np.array([upper.high, lower.low]), scale, height)
+    top, bottom = raster.filled(edges[0], upper.joined), raster.filled(edges[1], lower.joined)
+    there = ~(np.isnan(top) | np.isnan(bottom))
+    begin = np.where(there, np.clip(np.floor(top), 0, height), height).astype(np.int64)
+    stop = np.where(there, np.clip(np.floor(bottom), -1, height - 1), -1).astype(np.int64)
+    return raster.braille(begin[None], stop[None], rows)[0]
+
+
+def _row(value: float, scale: Scale, rows: int) -> int | None:
+    """The cell row of a value, clipped to the plot; None for what has no place on the axis."""
+    share = float(scale.share(np.array([value]))[0])
+    if np.isnan(share):
+        return None
+    return min(max(int(((1.0 - share) * (4 * rows - 1) + 0.5) // 4), 0), rows - 1)
+
+
+def _marks(
+    summary: Summary, window: Window, scale: Scale, rows: int
+) -> tuple[list[Spot], list[tuple[int, str, int]]]:
+    """The spots of all marks in the window, and the seams as (column, glyph, owner)."""
+    spots: list[Spot] = []
+    seams: list[tuple[int, str, int]] = []
+    for index, one in enumerate(summary.series):
+        for mark in one.marks:
+            column = window.column(mark.x)
+            if not 0 <= column < window.columns:
+                continue
+            if mark.kind == "seam":
+                seams.append((column, mark.glyph, index + raster.DIM))
+                continue
+            value = mark.y if mark.y is not None else _known(summary.lines[index].last, column)
+            row = _row(value, scale, rows)
+            row = 0 if row is None else row
+            if mark.kind == "spike":
+                row = max(0, row - 1)
+            spots.append(Spot(row, column, mark.glyph, index))
+    return spots, seams
+
+
+def _known(last: Floats, column: int) -> float:
+    """The newest value at or before a cell column, else the first one after it, else NaN."""
+    known = np.flatnonzero(~np.isnan(last))
+    if not len(known):
+        return float("nan")
+    return float(last[known[max(0, int(known.searchsorted(2 * column + 1, "right")) - 1)]])
+
+
+def _ends(summary: Summary, window: Window, scale: Scale, rows: int) -> list[Spot]:
+    """Each series' own sign right after its newest point; where two collide, one moves a row."""
+    taken: set[tuple[int, int]] = set()
+    spots = []
+    for index in reversed(range(len(summary.series))):  # the topmost chooses first
+        one, line = summary.series[index], summary.lines[index]
+        known = np.flatnonzero(~np.isnan(line.last))
+        if not len(known):
+            continue
+        row = _row(float(line.last[known[-1]]), scale, rows)
+        column = min(int(known[-1]) // 2 + 1, window.columns - 1)
+        if row is None:
+            continue
+        nearby = sorted(range(rows), key=lambda other: (abs(other - row), other))
+        row = next((other for other in nearby if (other, column) not in taken), row)
+        taken.add((row, column))
+        spots.append(Spot(row, column, one.glyph[:1] or "●", index))
+    return spots
