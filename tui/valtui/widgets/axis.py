@@ -36,14 +36,22 @@ class Scale:
     log: bool = False
 
     def share(self, values: Floats) -> Floats:
-        """Values to 0 (lo) .. 1 (hi), unclipped; NaN for what is not finite or has no logarithm."""
+        """Finite values or NaN to 0 (lo) .. 1 (hi), unclipped; NaN too where there is no logarithm."""
+        if not self.log:
+            return (values - self.lo) / (self.hi - self.lo)
         with np.errstate(invalid="ignore", divide="ignore"):
-            if not self.log:
-                return np.where(
-                    np.isfinite(values), (values - self.lo) / (self.hi - self.lo), np.nan
-                )
             shares = np.log10(values / self.lo) / math.log10(self.hi / self.lo)
             return np.where(np.isfinite(shares), shares, np.nan)
+
+    def row(self, value: float, rows: int) -> int | None:
+        """The cell row of a value, clipped to the plot; None for what has no place on the axis."""
+        if not math.isfinite(value) or (self.log and value <= 0):
+            return None
+        if self.log:
+            share = math.log10(value / self.lo) / math.log10(self.hi / self.lo)
+        else:
+            share = (value - self.lo) / (self.hi - self.lo)
+        return min(max(int(((1.0 - share) * (4 * rows - 1) + 0.5) // 4), 0), rows - 1)
 
 
 def step_for(span: float, steps: int) -> float:
@@ -97,7 +105,7 @@ def y_scale(lo: float, hi: float, previous: Scale | None, log: bool = False) -> 
         log: Whether by log10.
     """
     if previous is not None and previous.log == log and previous.lo <= lo and hi <= previous.hi:
-        low, high = previous.share(np.array([lo, hi]))
+        low, high = previous.share(np.array([lo, hi])).tolist()
         if high - low >= FILLED or high == low:
             return previous
     if log:

@@ -63,7 +63,7 @@ class Chart(Widget):
         & > .chart--grid { color: $foreground 14%; }
         & > .chart--cursor { color: $foreground 45%; }
         & > .chart--cursor-label { color: $background; background: $foreground 80%; }
-        & > .chart--empty { color: $text-muted; text-style: italic; }
+        & > .chart--empty { color: $foreground 60%; text-style: italic; }
         & > .chart--band { text-opacity: 45%; }
         & > .chart--dim { text-opacity: 45%; }
         & > .chart--focused { text-style: bold; }
@@ -121,8 +121,8 @@ class Chart(Widget):
     }
     """
 
-    log: reactive[bool] = reactive(False, repaint=False, init=False)
-    """Whether y is on a log axis."""
+    log: reactive[bool] = reactive(False, repaint=False, init=False)  # type: ignore[assignment]
+    """Whether y is on a log axis. (It hides Textual's logger, which a chart does not use.)"""
 
     cursor: reactive[float | None] = reactive(None, repaint=False, init=False)
     """x of the cursor's line; None for none."""
@@ -380,7 +380,11 @@ class Chart(Widget):
 
     def _window(self) -> Window | None:
         view = self.view
-        return None if view is None or not self._layout.columns else Window(*view, self._layout.columns)
+        return (
+            None
+            if view is None or not self._layout.columns
+            else Window(*view, self._layout.columns)
+        )
 
     def _build(self) -> Canvas:
         """All cells as they should be now."""
@@ -398,14 +402,15 @@ class Chart(Widget):
         if scale is None:
             return frame.sentence(width, height, self.empty)
         self._scale = scale
-        labels = frame.y_ticks(scale, layout.rows, self._y_format) if layout.feet else []
+        labels = frame.y_ticks(scale, layout.rows, self._y_format) if layout.feet else ()
         widest = max((len(label) for _, label in labels), default=0)
         if widest > self._label_width:  # it only ever grows: the plot must not jump
             self._label_width = widest
             if Layout.of(width, height, widest) != layout:
                 return self._build()
         picture = draw(summary, window, scale, layout.rows)
-        return frame.assemble(picture, layout, window, scale, labels, self._x_label, self.cursor)
+        paper = frame.paper(layout, window, scale, self._x_label, self._y_format)
+        return frame.assemble(paper, picture, layout, window, self.cursor)
 
     def _update(self, canvas: Canvas) -> None:
         """Take a new canvas and ask for a refresh of the cells that differ."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -81,11 +82,14 @@ class Layout:
         return cls(left, width - left, height - feet, feet)
 
 
-def y_ticks(scale: axis.Scale, rows: int, y_format: axis.Formatter) -> list[tuple[float, str]]:
+@lru_cache(maxsize=64)
+def y_ticks(
+    scale: axis.Scale, rows: int, y_format: axis.Formatter
+) -> tuple[tuple[float, str], ...]:
     """Values and labels for an axis of so many cells."""
     values = axis.ticks(scale, max(2, (rows + 4) // 4))
     step = axis.tick_step(values, scale)
-    return [(value, y_format(value, step)) for value in values]
+    return tuple((value, y_format(value, step)) for value in values)
 
 
 def sentence(width: int, height: int, text: str) -> Canvas:
@@ -96,55 +100,47 @@ def sentence(width: int, height: int, text: str) -> Canvas:
     return canvas
 
 
-def assemble(
-    picture: Picture,
-    layout: Layout,
-    window: Window,
-    scale: axis.Scale,
-    y_labels: list[tuple[float, str]],
-    x_label: str,
-    cursor: float | None,
+@lru_cache(maxsize=32)
+def paper(
+    layout: Layout, window: Window, scale: axis.Scale, x_label: str, y_format: axis.Formatter
 ) -> Canvas:
-    """Set a picture into its axes.
+    """Axes, labels and grid lines: what stays the same from one refresh to the next.
 
-    Args:
-        picture: Of layout.rows by layout.columns cells.
-        layout: Where it goes.
-        window: What is seen of x.
-        scale: What is seen of y.
-        y_labels: From `y_ticks`.
-        x_label: What x counts.
-        cursor: x of the cursor's line; None for none.
+    Not to be changed: it is kept and handed out again.
     """
     left, rows = layout.left, layout.rows
     canvas = Canvas.blank(left + layout.columns, rows + layout.feet)
-    characters, codes = canvas.characters, canvas.codes
-    characters[:rows, left:], codes[:rows, left:] = picture.characters(), picture.owner
     if layout.feet:
-        characters[:rows, left - 1], codes[:rows, left - 1] = ord("│"), AXIS
-        for value, label in y_labels:
-            row = _tick_row(value, scale, rows)
-            if row is None:
-                continue
-            _fill_blank(canvas, row, slice(left, None), "┈", GRID)
-            canvas.write(row, 0, label[: left - 1].rjust(left - 1) + "┤", AXIS)
+        canvas.characters[:rows, left - 1], canvas.codes[:rows, left - 1] = ord("│"), AXIS
+        for value, label in y_ticks(scale, rows, y_format):
+            row = scale.row(value, rows)
+            if row is not None:
+                canvas.characters[row, left:], canvas.codes[row, left:] = ord("┈"), GRID
+                canvas.write(row, 0, label[: left - 1].rjust(left - 1) + "┤", AXIS)
         _foot(canvas, layout, window, x_label)
-    if cursor is not None and 0 <= (column := window.column(cursor)) < layout.columns:
-        _cursor(canvas, layout, column, axis.number(cursor))
     return canvas
 
 
-def _tick_row(value: float, scale: axis.Scale, rows: int) -> int | None:
-    share = float(scale.share(np.array([value]))[0])
-    if not -1e-9 <= share <= 1 + 1e-9:
-        return None
-    return min(max(int(((1 - share) * (4 * rows - 1) + 0.5) // 4), 0), rows - 1)
+def assemble(
+    paper: Canvas, picture: Picture, layout: Layout, window: Window, cursor: float | None
+) -> Canvas:
+    """Lay a picture on its paper.
 
-
-def _fill_blank(canvas: Canvas, row: int, columns: slice, glyph: str, code: int) -> None:
-    free = canvas.codes[row, columns] == NOBODY
-    canvas.characters[row, columns][free] = ord(glyph)
-    canvas.codes[row, columns][free] = code
+    Args:
+        paper: From `paper`, for the same layout and window.
+        picture: Of layout.rows by layout.columns cells.
+        layout: Where it goes.
+        window: What is seen of x.
+        cursor: x of the cursor's line; None for none.
+    """
+    canvas = Canvas(paper.characters.copy(), paper.codes.copy())
+    plot = slice(0, layout.rows), slice(layout.left, None)
+    inked = picture.owner != NOBODY
+    np.copyto(canvas.characters[plot], picture.characters(), where=inked)
+    np.copyto(canvas.codes[plot], picture.owner, where=inked)
+    if cursor is not None and 0 <= (column := window.column(cursor)) < layout.columns:
+        _cursor(canvas, layout, column, axis.number(cursor))
+    return canvas
 
 
 def _foot(canvas: Canvas, layout: Layout, window: Window, x_label: str) -> None:
@@ -170,7 +166,7 @@ def _foot(canvas: Canvas, layout: Layout, window: Window, x_label: str) -> None:
         if column < 0 or start < free_from or left + column > free_to:
             continue
         if layout.feet == 2:
-            canvas.write(row, left + column, "┬" if column else "├", AXIS)
+            canvas.write(row, left + column, "┬", AXIS)
         canvas.write(label_row, start, text, AXIS)
         free_from = start + len(text) + 1
 
@@ -185,12 +181,11 @@ def _cursor(canvas: Canvas, layout: Layout, column: int, text: str) -> None:
         row = layout.rows + layout.feet - 1
         width = canvas.characters.shape[1]
         text = f" {text} "
+        canvas.codes[row][canvas.codes[row] == NOBODY] = AXIS  # blanks must not take its ground
         canvas.write(row, min(max(at - len(text) // 2, 0), width - len(text)), text, CURSOR_LABEL)
 
 
-def runs(
-    canvas: Canvas, row: int, style_of: Callable[[int], object]
-) -> list[tuple[str, int]]:
+def runs(canvas: Canvas, row: int, style_of: Callable[[int], object]) -> list[tuple[str, int]]:
     """A row as few pieces of one code each; a blank takes the code before it.
 
     Args:
@@ -199,7 +194,7 @@ def runs(
         style_of: Codes with an equal result need no new piece.
     """
     characters, codes = canvas.characters[row], canvas.codes[row]
-    inked = np.flatnonzero(characters != SPACE)
+    inked = np.flatnonzero(codes != NOBODY)
     text = characters.tobytes().decode("utf-32-le")
     if not len(inked):
         return [(text, NOBODY)]

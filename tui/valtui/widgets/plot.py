@@ -174,9 +174,7 @@ def draw(summary: Summary, window: Window, scale: Scale, rows: int) -> Picture:
     top, bottom, first, last = _heights(values, scale, height)
     begin, stop = raster.spans(top, bottom, first, last, joined, height)
     cells = raster.braille(begin, stop, rows)
-    bands = [
-        (index, _band(band, scale, rows)) for index, band in enumerate(summary.bands) if band
-    ]
+    bands = [(index, _band(band, scale, rows)) for index, band in enumerate(summary.bands) if band]
     dim_until = [
         0 if one.dim_until is None else min(max(window.column(one.dim_until), 0), window.columns)
         for one in summary.series
@@ -204,15 +202,8 @@ def _band(band: tuple[Envelope, Envelope], scale: Scale, rows: int) -> raster.By
     there = ~(np.isnan(top) | np.isnan(bottom))
     begin = np.where(there, np.clip(np.floor(top), 0, height), height).astype(np.int64)
     stop = np.where(there, np.clip(np.floor(bottom), -1, height - 1), -1).astype(np.int64)
-    return raster.braille(begin[None], stop[None], rows)[0]
-
-
-def _row(value: float, scale: Scale, rows: int) -> int | None:
-    """The cell row of a value, clipped to the plot; None for what has no place on the axis."""
-    share = float(scale.share(np.array([value]))[0])
-    if np.isnan(share):
-        return None
-    return min(max(int(((1.0 - share) * (4 * rows - 1) + 0.5) // 4), 0), rows - 1)
+    cells: raster.Bytes = raster.braille(begin[None], stop[None], rows)[0]
+    return cells
 
 
 def _marks(
@@ -230,7 +221,7 @@ def _marks(
                 seams.append((column, mark.glyph, index + raster.DIM))
                 continue
             value = mark.y if mark.y is not None else _known(summary.lines[index].last, column)
-            row = _row(value, scale, rows)
+            row = scale.row(value, rows)
             row = 0 if row is None else row
             if mark.kind == "spike":
                 row = max(0, row - 1)
@@ -251,16 +242,21 @@ def _ends(summary: Summary, window: Window, scale: Scale, rows: int) -> list[Spo
     taken: set[tuple[int, int]] = set()
     spots = []
     for index in reversed(range(len(summary.series))):  # the topmost chooses first
-        one, line = summary.series[index], summary.lines[index]
-        known = np.flatnonzero(~np.isnan(line.last))
-        if not len(known):
-            continue
-        row = _row(float(line.last[known[-1]]), scale, rows)
-        column = min(int(known[-1]) // 2 + 1, window.columns - 1)
+        last = summary.lines[index].last
+        bucket = len(last) - 1 - int(np.argmax(last[::-1] == last[::-1]))  # of the newest value
+        row = scale.row(float(last[bucket]), rows)
         if row is None:
             continue
-        nearby = sorted(range(rows), key=lambda other: (abs(other - row), other))
-        row = next((other for other in nearby if (other, column) not in taken), row)
+        column = min(bucket // 2 + 1, window.columns - 1)
+        for away in range(rows):
+            free = [
+                other
+                for other in (row - away, row + away)
+                if 0 <= other < rows and (other, column) not in taken
+            ]
+            if free:
+                row = free[0]
+                break
         taken.add((row, column))
-        spots.append(Spot(row, column, one.glyph[:1] or "●", index))
+        spots.append(Spot(row, column, summary.series[index].glyph[:1] or "●", index))
     return spots

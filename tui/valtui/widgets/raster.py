@@ -36,6 +36,10 @@ _BAND_LEFT, _BAND_RIGHT = 0x01 | 0x04, 0x10 | 0x80
 """The dots of a cell that a band fills: every second one, staggered."""
 
 
+_CHARACTERS = np.arange(BRAILLE, BRAILLE + 256, dtype=np.uint32)
+_CHARACTERS[0] = ord(" ")
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """A character that takes a cell's place: a spike, a best point, a NaN, a seam, a line's end."""
@@ -62,10 +66,7 @@ class Picture:
 
     def characters(self) -> Glyphs:
         """Code points as they are printed: glyph before dots, a space where there is neither."""
-        dots = self.dots.astype(np.uint32)
-        dots[dots > 0] += BRAILLE
-        dots[dots == 0] = ord(" ")
-        return np.where(self.glyph > 0, self.glyph, dots)
+        return np.where(self.glyph > 0, self.glyph, _CHARACTERS.take(self.dots))
 
 
 def blank(rows: int, columns: int) -> Picture:
@@ -98,18 +99,9 @@ def spans(
         First and last row (inclusive) of each run, clipped to the plot; last < first: no dot.
     """
     series, columns = top.shape
-    there = ~np.isnan(top)
-    at = np.arange(columns)
-    before = np.maximum.accumulate(np.where(there, at, -1), axis=1)[:, :-1]
-    after = np.minimum.accumulate(np.where(there, at, columns)[:, ::-1], axis=1)[:, ::-1][:, 1:]
-    rows = np.arange(series)[:, None]
-    left, right = np.maximum(before, 0), np.minimum(after, columns - 1)
-    linked = (before >= 0) & (after < columns) & joined[rows, right]
-    start, end = last[rows, left], first[rows, right]
-    share = (at[:-1] + 0.5 - left) / np.maximum(right - left, 1)
-    edge = np.where(linked, start + (end - start) * share, np.nan)  # height between two columns
-    edge = np.floor(edge)
+    there = top == top
     entry, leave = np.full((2, series, columns), np.nan)
+    edge = _between(there, first, last, joined)
     entry[:, 1:], leave[:, :-1] = edge, edge
     goal = np.where(there, np.floor(first), leave)
     entry += np.sign(goal - entry)  # the dot at the edge is the left neighbour's
@@ -121,6 +113,23 @@ def spans(
         np.clip(begin, 0, height).astype(np.int64),
         np.clip(stop, -1, height - 1).astype(np.int64),
     )
+
+
+def _between(there: Bools, first: Floats, last: Floats, joined: Bools) -> Floats:
+    """The dot row in which a line goes from each column to the next; NaN where none does."""
+    series, columns = there.shape
+    at = np.arange(columns)
+    if there.all():  # no column is skipped
+        return np.where(joined[:, 1:], np.floor((last[:, :-1] + first[:, 1:]) / 2), np.nan)
+    left = np.maximum.accumulate(np.where(there, at, -1), axis=1)[:, :-1]
+    right = np.minimum.accumulate(np.where(there, at, columns)[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    ends = (left >= 0) & (right < columns)
+    offset = np.arange(0, series * columns, columns)[:, None]
+    left_at, right_at = left + offset, np.minimum(right, columns - 1) + offset
+    start, end = last.ravel().take(left_at, mode="clip"), first.ravel().take(right_at)
+    share = (at[:-1] + 0.5 - left) / (right - left)
+    linked = ends & joined.ravel().take(right_at)
+    return np.where(linked, np.floor(start + (end - start) * share), np.nan)
 
 
 def filled(level: Floats, joined: Bools) -> Floats:
@@ -153,7 +162,8 @@ def braille(begin: Ints, stop: Ints, rows: int) -> Bytes:
     from_row, up_to_row = _tables(rows)
     left = from_row[0].take(begin[:, ::2], axis=0) & up_to_row[0].take(stop[:, ::2] + 1, axis=0)
     right = from_row[1].take(begin[:, 1::2], axis=0) & up_to_row[1].take(stop[:, 1::2] + 1, axis=0)
-    return (left | right).transpose(0, 2, 1)
+    cells: Bytes = (left | right).transpose(0, 2, 1)
+    return cells
 
 
 def compose(

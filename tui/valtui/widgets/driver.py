@@ -1,0 +1,189 @@
+"""Textual's Linux driver, made safe for lines that stall and terminals that go away.
+
+A stalled terminal neither freezes the event loop nor gets stale frames later: while output is
+queued, frames are dropped, and one full repaint follows. A terminal that is gone ends the app. The
+driver draws nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import selectors
+import signal
+import threading
+import time
+from codecs import getincrementaldecoder
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+HUNG_UP = 128 + signal.SIGHUP
+"""The app's return code when its terminal has gone."""
+
+WATCHDOG = 2.0
+"""Seconds after which a process whose terminal has gone ends, finished or not."""
+
+PATIENCE = 0.25
+"""Seconds a terminal may take no output before it counts as stalled."""
+
+QUEUE_LIMIT = 9
+"""Writes in the queue from which on it counts as stalled at once: three frames."""
+
+SMALL = 64
+"""Longer writes than this are frames, which a repaint makes good; shorter ones may be commands."""
+
+POLL = 0.05
+"""Seconds between two looks at a stalled terminal."""
+
+
+class ValtuiDriver(LinuxDriver):
+    """A `driver_class` for an app that streams.
+
+    Before it draws data an app can ask `is_stalled` and leave it for the next time; frames that
+    are written nevertheless are dropped here.
+    """
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._blocked_since: float | None = None
+        self._dropping = False
+        self._ending = False
+        self._gone = False
+
+    # Stalled terminals.
+
+    @property
+    def backlog(self) -> int:
+        """Writes that the terminal has not taken yet; one in progress counts if it is blocked."""
+        writer = self._writer_thread
+        queued = 0 if writer is None else writer._queue.qsize()
+        return queued + (0 if self._takes_output() else 1)
+
+    def is_stalled(self) -> bool:
+        """Whether the terminal has stopped taking output, so that drawing is of no use now."""
+        writer = self._writer_thread
+        if writer is None:
+            return False
+        if self._takes_output():
+            self._blocked_since = None
+            # The queue empties as fast as the terminal takes it.
+            return writer._queue.qsize() >= QUEUE_LIMIT
+        now = time.monotonic()
+        if self._blocked_since is None:
+            self._blocked_since = now
+        return now - self._blocked_since > PATIENCE or writer._queue.qsize() >= QUEUE_LIMIT
+
+    def _takes_output(self) -> bool:
+        if self._file is None:
+            return True
+        try:
+            return bool(select.select((), (self._file.fileno(),), (), 0)[1])
+        except (OSError, ValueError):
+            return True  # closed or strange: let the write itself fail
+
+    def write(self, data: str) -> None:
+        """Queue data for the terminal, or drop it if that would wait for a stalled one."""
+        if self._gone or self._writer_thread is None:
+            return
+        if not self._ending and (self._dropping or self.is_stalled()):
+            queue = self._writer_thread._queue
+            if len(data) > SMALL or queue.qsize() >= 2 * QUEUE_LIMIT:
+                if not self._dropping:
+                    self._dropping = True
+                    self._loop.call_soon_threadsafe(self._await_drain)
+                return
+        if self._ending and self._dropping and self._writer_thread._queue.full():
+            return  # nobody reads: leaving is more important than leaving tidily
+        super().write(data)
+
+    def _await_drain(self) -> None:
+        """Look again until all output is gone, then repaint what was dropped."""
+        if self._ending or self._gone or not self._dropping:
+            return
+        if self.backlog:
+            self._loop.call_later(POLL, self._await_drain)
+            return
+        self._dropping, self._blocked_since = False, None
+        self._app.refresh()
+
+    # Terminals that are gone.
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, and watch for its end."""
+        signal.signal(signal.SIGHUP, self._on_hang_up)
+        self._ending = False
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back; from here on nothing is dropped."""
+        self._ending = True
+        super().stop_application_mode()
+
+    def close(self) -> None:
+        """Wait for the last output, but not for a terminal that takes none."""
+        writer = self._writer_thread
+        if writer is None:
+            return
+        if writer.is_alive() and not writer._queue.full():
+            writer._queue.put(None)
+            writer.join(WATCHDOG)
+
+    def _on_hang_up(self, _signal: int, _frame: FrameType | None) -> None:
+        # A shell that ends sends SIGCONT too, and Textual would take the terminal again.
+        signal.signal(signal.SIGCONT, signal.SIG_IGN)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """End the app, and the process if the app cannot. From any thread, or a signal handler."""
+        if self._gone:
+            return
+        self._gone = True
+        watchdog = threading.Timer(WATCHDOG, os._exit, (HUNG_UP,))
+        watchdog.daemon = True
+        watchdog.start()
+        self._loop.call_soon_threadsafe(self._leave)
+
+    def _leave(self) -> None:
+        self._app.exit(return_code=HUNG_UP)
+
+    def run_input_thread(self) -> None:
+        """Read keys and the mouse until the app ends or input does, which ends the app.
+
+        As in `LinuxDriver`, but for the end of input, at which that one reads on for ever.
+        """
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(0.1):
+                    try:
+                        data = os.read(self.fileno, 4096)
+                    except OSError:  # what a terminal that was closed answers
+                        data = b""
+                    if not data:
+                        self._hang_up()
+                        return
+                    for message in parser.feed(decode(data)):
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
+        try:
+            for message in parser.feed(""):
+                self.process_message(message)
+        except (EOFError, ParseError):
+            pass
