@@ -22,6 +22,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from valtui.widgets import axis, frame, raster
+from valtui.widgets.compositor import write_exact_cells
 from valtui.widgets.frame import Canvas, Layout
 from valtui.widgets.plot import Mark, Series, Window, draw, drawing_order, scale_for, summarise
 
@@ -373,6 +374,10 @@ class Chart(Widget):
 
     # How it is drawn.
 
+    def _on_mount(self, event: events.Mount) -> None:
+        super()._on_mount(event)
+        write_exact_cells(self.screen)
+
     def _on_resize(self, event: events.Resize) -> None:
         self._label_width = 0
         self._canvas = self._build()
@@ -422,12 +427,15 @@ class Chart(Widget):
         rows = np.flatnonzero(changed.any(axis=1))
         if not len(rows):
             return
-        width = changed.shape[1]
-        ends = width - np.argmax(changed[rows, ::-1], axis=1)
+        marked = changed[rows]
+        begins = np.argmax(marked, axis=1)
+        ends = marked.shape[1] - np.argmax(marked[:, ::-1], axis=1)
         self.refresh(
             *(
-                Region(0, row, end, 1)  # Textual writes a line from its start in any case
-                for row, end in zip(rows.tolist(), ends.tolist(), strict=True)
+                Region(begin, row, end - begin, 1)
+                for row, begin, end in zip(
+                    rows.tolist(), begins.tolist(), ends.tolist(), strict=True
+                )
             )
         )
 
