@@ -131,6 +131,8 @@ def best_of(run: RunFeed, matrix: ValMatrix, with_look_alikes: bool) -> Best | N
 
 def images_per_second(run: RunFeed) -> float | None:
     """Return the median training speed of the run's process over its last records."""
-    rates = np.concatenate([series.train["images_per_second"][-20:] for series in run.seeds.values()])
+    rates = np.concatenate(
+        [series.train["images_per_second"][-20:] for series in run.seeds.values()]
+    )
     known = rates[np.isfinite(rates)]
     return float(np.median(known)) if len(known) else None

@@ -173,3 +173,14 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def further_run(session: SessionSpec, runs: list[RunSpec], named: Named) -> RunSpec:
+    """Return a run of one more preset for a session that has begun.
+
+    Raises:
+        PresetError: the preset cannot run on the session's device.
+    """
+    check_preset(named, session.device, allow_code=False)
+    position = max((run.position for run in runs), default=-1) + 1
+    return make_run(session, named, position, {run.id for run in runs})

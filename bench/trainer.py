@@ -1,0 +1,158 @@
+"""Our training steps, logging on, against a bare forward-backward-step loop on the same tensors.
+
+Evaluation is left out of both. A and B alternate; each figure is a median with its spread.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from valtui_trainer.presets.types import Model, Preset
+from valtui_trainer.session.create import add_attempt, create_session
+from valtui_trainer.session.layout import session_id, utc_now
+from valtui_trainer.session.records import RunSpec, SessionSpec
+from valtui_trainer.training.assemble import Material, build_model, build_replica, prepare
+from valtui_trainer.training.checkpoint import Checkpoints
+from valtui_trainer.training.control import Control
+from valtui_trainer.training.devices import open_device
+from valtui_trainer.training.journal import Clock, Journal
+from valtui_trainer.training.loop import Loop
+from valtui_trainer.training.optimization import build_optimizer
+
+ROUNDS = 7
+SECONDS = 1.5
+
+
+def bare(spec: RunSpec, material: Material, device: torch.device, steps: int) -> float:
+    """Return the seconds of `steps` bare steps on tensors that are on the device already."""
+    model = build_model(spec, 0, material.shape, material.classes).to(device)
+    optimizer = build_optimizer(model.parameters(), spec.preset, device)
+    everything = torch.arange(len(material.train_set), device=device)
+    images, labels = material.train_set.batch(everything)
+    size = spec.preset.batch_size
+    whole = len(labels) // size
+    model.train()
+
+    def step(number: int) -> None:
+        begin = number % whole * size
+        loss = functional.cross_entropy(
+            model(images[begin : begin + size]), labels[begin : begin + size]
+        )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    for number in range(5):
+        step(number)
+    synchronise(device)
+    began = time.perf_counter()
+    for number in range(steps):
+        step(number)
+    synchronise(device)
+    return time.perf_counter() - began
+
+
+def ours(
+    spec: RunSpec, material: Material, device: torch.device, steps: int, folder: Path
+) -> float:
+    """Return the seconds of `steps` steps of the real loop, writing the real log."""
+    session = create_session(folder, session_spec(), [spec])
+    run = session.run(spec.id)
+    attempt = add_attempt(run)
+    control = Control(session, run, attempt)
+    clock = Clock()
+    journal = Journal(attempt, control, clock)
+    log_every = max(1, round(steps / SECONDS / 3))
+    loop = Loop(
+        preset=spec.preset,
+        timetable=material.timetable,
+        replicas=[build_replica(spec, 0, material, device, log_every)],
+        train_set=material.train_set,
+        val_set=material.val_set,
+        train_subset=material.train_subset,
+        log_every=log_every,
+        journal=journal,
+        control=control,
+        checkpoints=Checkpoints(run.checkpoints, frozenset()),
+        clock=clock,
+    )
+    for replica in loop.replicas:
+        replica.model.train()
+    for _ in range(5):
+        loop.one_step()
+    synchronise(device)
+    began = time.perf_counter()
+    for _ in range(steps):
+        loop.one_step()
+        if loop.step % log_every == 0:
+            loop.record()
+    synchronise(device)
+    seconds = time.perf_counter() - began
+    journal.close()
+    return seconds
+
+
+def session_spec() -> SessionSpec:
+    """Return a session for one measurement."""
+    return SessionSpec(
+        id=session_id("bench"), created=utc_now(), title="bench", study=None, question="",
+        presets=["bench"], device="cpu", parallel=1, host="", versions={}, command=[],
+    )  # fmt: skip
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for the device."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def measure(batch_size: int, name: str = "seed-cnn", batchnorm: bool = False) -> str:
+    """Return one row: images/s of both, and the ratio of each pair."""
+    device_name = "cuda:0" if torch.cuda.is_available() else "cpu"
+    device = open_device(device_name, torch.get_num_threads())
+    preset = Preset(batch_size=batch_size, model=Model(name=name, batchnorm=batchnorm))
+    spec = RunSpec(
+        id="bench", preset_name="bench", preset=preset, seeds=[0], device=device_name,
+        threads=torch.get_num_threads(), position=0, session="bench",
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        material = prepare(spec, Path(folder), device)
+        pace = bare(spec, material, device, 20) / 20
+        steps = max(20, int(SECONDS / pace))
+        pairs = []
+        for _ in range(ROUNDS):
+            a = ours(spec, material, device, steps, Path(folder))
+            b = bare(spec, material, device, steps)
+            pairs.append((a, b))
+    images = steps * batch_size
+    ours_rate = statistics.median(images / a for a, _ in pairs)
+    bare_rate = statistics.median(images / b for _, b in pairs)
+    ratios = sorted(b / a for a, b in pairs)
+    return (
+        f"| {name}{' + BatchNorm' if batchnorm else ''}, batch {batch_size} | {ours_rate:,.0f} | "
+        f"{bare_rate:,.0f} | {statistics.median(ratios):.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}] |"
+    )
+
+
+def main() -> list[str]:
+    """Return the table."""
+    lines = [
+        "| model | valtui, images/s | bare loop, images/s | ratio, median [min, max] of pairs |",
+        "| --- | --- | --- | --- |",
+    ]
+    for batch_size in (32, 128, 512):
+        lines.append(measure(batch_size))
+        print(lines[-1], flush=True)
+    lines.append(measure(32, "small-cnn", batchnorm=True))
+    print(lines[-1], flush=True)
+    return lines
+
+
+if __name__ == "__main__":
+    main()

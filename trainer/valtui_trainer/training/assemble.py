@@ -1,0 +1,198 @@
+"""Put a run together: data on the device, its split and timetable, models under their seeds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from valtui_trainer.presets.types import Preset
+from valtui_trainer.session.records import RunSpec
+from valtui_trainer.training import generators, models
+from valtui_trainer.training.augment import Augmentation
+from valtui_trainer.training.data.arrays import Images
+from valtui_trainer.training.data.errors import DataError
+from valtui_trainer.training.data.load import load
+from valtui_trainer.training.data.split import Split, split
+from valtui_trainer.training.data.validation_set import describe
+from valtui_trainer.training.devices import memory_for_data
+from valtui_trainer.training.feeding import Batches, channel_statistics, place
+from valtui_trainer.training.replica import Replica
+from valtui_trainer.training.timetable import Timetable, make_timetable
+
+UNBALANCED = 1.5
+WARM_UP_STEPS = 8
+WARM_UP_SECONDS = 1.5
+RECORDS_A_SECOND = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What all seeds of a run share.
+
+    Attributes:
+        train_subset: indices of the fixed training images evaluated once an epoch, on the device.
+        shape: height, width, channels of an image.
+        balanced: whether plain accuracy means something: no class has 1.5 times another's samples.
+    """
+
+    train_set: Batches
+    val_set: Batches
+    test_set: Batches | None
+    train_subset: torch.Tensor
+    timetable: Timetable
+    shape: tuple[int, int, int]
+    classes: int
+    balanced: bool
+    source: str
+    data_digest: str
+    split_digest: str
+    validation_digest: str
+    validation_arrays: dict[str, Any]
+    notes: tuple[str, ...]
+
+
+def read_split(spec: RunSpec, home: Path) -> tuple[Split, str, tuple[str, ...]]:
+    """Return the split data of `spec`, its source in words, and remarks.
+
+    Raises:
+        DataError: the data cannot be used.
+    """
+    preset = spec.preset
+    parts = load(
+        preset.data,
+        root=Path(spec.data_root) if spec.data_root else home / "data",
+        cache=home / "cache",
+        bad_images=preset.bad_images,
+    )
+    return (
+        split(parts, split_seed=preset.split_seed, val_size=preset.val_size),
+        parts.source,
+        parts.notes,
+    )
+
+
+def timetable_of(preset: Preset, train_size: int) -> Timetable:
+    """Return the timetable of a preset.
+
+    Raises:
+        DataError: the batch is larger than the training set and nothing is left.
+    """
+    try:
+        return make_timetable(preset, train_size)
+    except ValueError as error:
+        raise DataError(str(error)) from None
+
+
+def prepare(spec: RunSpec, home: Path, device: torch.device) -> Material:
+    """Read, split and place the data of `spec`.
+
+    Raises:
+        DataError: the data cannot be used.
+    """
+    preset = spec.preset
+    found, source, notes = read_split(spec, home)
+    timetable = timetable_of(preset, len(found.train.labels))
+    mean, deviation = channel_statistics(found.train.images)
+    room = memory_for_data(device)
+
+    def placed(images: Images) -> Batches:
+        return place(images, device, mean, deviation, room)
+
+    size = len(found.val.labels)
+    order = np.random.default_rng(generators.seed_of(preset.split_seed, "train-subset"))
+    subset = np.sort(order.permutation(len(found.train.labels))[:size])
+    counts = np.bincount(found.val.labels)
+    counts = counts[counts > 0]
+    return Material(
+        train_set=placed(found.train),
+        val_set=placed(found.val),
+        test_set=placed(found.test) if found.test is not None else None,
+        train_subset=torch.from_numpy(subset).to(device),
+        timetable=timetable,
+        shape=tuple(found.train.images.shape[1:]),
+        classes=len(found.train.names),
+        balanced=bool(counts.max() <= UNBALANCED * counts.min()),
+        source=source,
+        data_digest=found.data_digest,
+        split_digest=found.digest,
+        validation_digest=found.validation_digest,
+        validation_arrays=describe(found.val, found.val_index),
+        notes=notes,
+    )
+
+
+def build_model(
+    spec: RunSpec, seed: int, shape: tuple[int, int, int], classes: int
+) -> torch.nn.Module:
+    """Return the model of `spec` with the weights of `seed`.
+
+    Raises:
+        ModelError: there is no such model, or it does not fit the images.
+    """
+    height, width, channels = shape
+    with generators.seeded_init(seed):
+        return models.build(
+            spec.preset.model,
+            channels=channels,
+            height=height,
+            width=width,
+            classes=classes,
+            allow_code=spec.allow_code,
+        )
+
+
+def build_replica(
+    spec: RunSpec, seed: int, material: Material, device: torch.device, log_every: int
+) -> Replica:
+    """Return one seed of `spec`, ready to train."""
+    settings = spec.preset.augmentation
+    augmentation = Augmentation(
+        rotation=settings.rotation,
+        shift_x=settings.shift_x,
+        shift_y=settings.shift_y,
+        flip=settings.flip,
+        zoom=settings.zoom,
+        brightness=settings.brightness,
+        contrast=settings.contrast,
+    )
+    model = build_model(spec, seed, material.shape, material.classes)
+    return Replica(seed, model, spec.preset, augmentation, device, log_every)
+
+
+def warm_up(spec: RunSpec, material: Material, device: torch.device) -> int:
+    """Take a few steps with a throw-away replica; return the steps between two training records.
+
+    The pace decides `log_every = "auto"`: about three records a second, in steps of 1, 2, 5. The
+    warm-up also brings the first kernels and the peak of memory before the clock runs.
+    """
+    trial = build_replica(spec, spec.seeds[0], material, device, log_every=WARM_UP_STEPS)
+    trial.begin_epoch(len(material.train_set))
+    trial.model.train()
+    taken = 0
+    began = time.monotonic()
+    for number in range(WARM_UP_STEPS):
+        trial.step(material.train_set, 0, 0.0)
+        float(trial.figures()[0])
+        if number == 0:  # the first step loads kernels
+            began = time.monotonic()
+            continue
+        taken += 1
+        if time.monotonic() - began > WARM_UP_SECONDS:
+            break
+    if spec.preset.log_every != "auto":
+        return spec.preset.log_every
+    seconds = (time.monotonic() - began) / taken * len(spec.seeds)
+    return nice(1 / (RECORDS_A_SECOND * max(seconds, 1e-6)))
+
+
+def nice(steps: float) -> int:
+    """Return the largest of 1, 2, 5, 10, 20, … that is not above `steps`, at least 1."""
+    scale = 1
+    while steps >= 10 * scale:
+        scale *= 10
+    return max(1, scale * (5 if steps >= 5 * scale else 2 if steps >= 2 * scale else 1))

@@ -1,0 +1,126 @@
+"""What the outside wants of a trainer: commands, looked for once a second, and signals.
+
+A thread of its own beats the heart and looks for commands, so that the loop only reads flags.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable
+
+from valtui_trainer.session.commands import Inbox
+from valtui_trainer.session.heartbeat import HeartbeatFile
+from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths
+from valtui_trainer.session.records import Command, Event, Heartbeat
+from valtui_trainer.session.tail import Tail
+
+BEAT_SECONDS = 1.0
+
+
+class Control:
+    """Flags that the loop reads, and figures that the heartbeat shows.
+
+    Attributes:
+        stop: the loop shall end after the step it is in; `stop_reason` says who asked.
+        paused: the loop shall wait.
+        commands: taken up, to be answered by the loop in the log.
+        loop: counts the loop's steps, so that an observer sees it move.
+    """
+
+    def __init__(self, session: SessionPaths, run: RunPaths, attempt: AttemptPaths) -> None:
+        """Prepare to take up commands for `run`; nothing runs yet."""
+        self.stop = False
+        self.stop_reason = ""
+        self.paused = False
+        self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self.loop = 0
+        self.phase = "starting"
+        self.deadline: float | None = None
+        self.step = 0
+        self.total = 0
+        self.rate = 0.0
+        self.memory = 0
+        self.left: Callable[[], float | None] = lambda: None
+        self.changed = threading.Event()
+        self._run = run
+        self._inbox = Inbox(session, answered(session, run))
+        self._heartbeat = HeartbeatFile(attempt.heartbeat)
+        self._beats = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(
+            target=self._beat_until_ended, name="heartbeat", daemon=True
+        )
+
+    def begin(self) -> None:
+        """Start beating and listening; SIGTERM asks for a stop, a second one ends at once."""
+        signal.signal(signal.SIGTERM, self._on_term)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.beat()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop beating; the last beat is written."""
+        self._ended.set()
+        self._thread.join(timeout=5)
+        self.beat()
+
+    def beat(self) -> None:
+        """Write the heartbeat now."""
+        self._beats += 1
+        self._heartbeat.write(
+            Heartbeat(
+                beat=self._beats,
+                loop=self.loop,
+                phase=self.phase,
+                deadline=self.deadline,
+                step=self.step,
+                total=self.total,
+                rate=round(self.rate, 1),
+                left=self.left(),
+                memory=self.memory,
+            )
+        )
+
+    def enter(self, phase: str, deadline: float | None) -> None:
+        """Say what the loop does from now on, and for how many seconds it may be silent."""
+        self.phase = phase
+        self.deadline = deadline
+        self.loop += 1
+
+    def _beat_until_ended(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            for command in self._inbox.take():
+                if command.run == self._run.id:
+                    self._take(command)
+            self.beat()
+
+    def _take(self, command: Command) -> None:
+        if command.command == "stop":
+            self.stop, self.stop_reason = True, "stopped by command"
+        elif command.command == "pause":
+            self.paused = True
+        elif command.command == "resume":
+            self.paused = False
+        self.commands.put(command)
+        self.changed.set()
+
+    def _on_term(self, *_: object) -> None:
+        if self.stop and self.stop_reason == "stopped by SIGTERM":
+            os.killpg(os.getpgrp(), signal.SIGKILL)
+        self.stop, self.stop_reason = True, "stopped by SIGTERM"
+        self.changed.set()
+
+
+def answered(session: SessionPaths, run: RunPaths) -> set[str]:
+    """Return the ids of the commands that somebody answered already."""
+    files = [session.events, *(run.attempt(number).events for number in run.attempt_numbers())]
+    return {
+        str(event.data.get("id"))
+        for file in files
+        for event in Tail(file, Event).read()
+        if event.kind == "command"
+    }

@@ -1,0 +1,33 @@
+"""Open the device a run trains on: threads, determinism, memory."""
+
+from __future__ import annotations
+
+import torch
+
+
+def open_device(name: str, threads: int) -> torch.device:
+    """Return the torch device `name` (`cpu` or `cuda:i`), set up for a run.
+
+    On the CPU the number of threads is fixed, so that the same seed gives the same bits. On CUDA
+    the fastest kernels are taken, whose sums may differ in the last bits from run to run.
+    """
+    torch.set_num_threads(threads)
+    device = torch.device(name)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+    return device
+
+
+def peak_memory(device: torch.device) -> int:
+    """Return the most bytes torch has held on a CUDA device, 0 on the CPU."""
+    return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
+
+
+def memory_for_data(device: torch.device) -> int:
+    """Return how many bytes of images may lie on the device: less than half of what is free."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return int(0.4 * free)
+    return 1 << 62

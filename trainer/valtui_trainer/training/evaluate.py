@@ -1,0 +1,81 @@
+"""One pass over a set in eval mode: per-sample losses, accuracy. Changes nothing in the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from valtui_trainer.training.feeding import Batches
+
+Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+PIXELS_AT_ONCE = {"cpu": 256 * 28 * 28, "cuda": 4096 * 32 * 32}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one pass found.
+
+    Attributes:
+        losses: cross-entropy of each sample, shape (n,), float32.
+        loss: their mean, in float64.
+        accuracy: fraction of samples whose largest logit is their label's.
+        balanced_accuracy: mean over the classes present of the accuracy within the class.
+    """
+
+    losses: Array
+    loss: float
+    accuracy: float
+    balanced_accuracy: float
+
+
+def evaluate(
+    model: nn.Module, data: Batches, index: torch.Tensor, autocast: bool = False
+) -> Evaluation:
+    """Return the figures of `model` on the samples `index` (m,) of `data`, without label smoothing."""
+    was_training = model.training
+    model.eval()
+    losses, correct, labels = [], [], []
+    with torch.inference_mode():
+        position = 0
+        size = batch_size(data, index)
+        while position < len(index):
+            images, targets = data.batch(index[position : position + size])
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=autocast):
+                logits = model(images)
+            losses.append(functional.cross_entropy(logits.float(), targets, reduction="none"))
+            correct.append(logits.argmax(1) == targets)
+            labels.append(targets)
+            position += size
+        all_losses = torch.cat(losses).cpu().numpy()
+        hits = torch.cat(correct).cpu().numpy()
+        classes = torch.cat(labels).cpu().numpy()
+    model.train(was_training)
+    return Evaluation(
+        losses=all_losses,
+        loss=float(all_losses.mean(dtype=np.float64)),
+        accuracy=float(hits.mean()),
+        balanced_accuracy=balanced(hits, classes),
+    )
+
+
+def batch_size(data: Batches, index: torch.Tensor) -> int:
+    """Return how many images to evaluate at once, by the pixels of one."""
+    with torch.inference_mode():
+        image, _ = data.batch(index[:1])
+    pixels = image.shape[-1] * image.shape[-2]
+    return max(16, PIXELS_AT_ONCE.get(image.device.type, PIXELS_AT_ONCE["cpu"]) // pixels)
+
+
+def balanced(
+    hits: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+    labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+) -> float:
+    """Return the mean over classes of the fraction of hits within the class."""
+    counts = np.bincount(labels)
+    right = np.bincount(labels, weights=hits)
+    present = counts > 0
+    return float((right[present] / counts[present]).mean())

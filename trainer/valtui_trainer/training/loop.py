@@ -1,0 +1,295 @@
+"""The training loop of a run: all its seeds in lock-step, no wait for the device between records."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+
+from valtui_trainer.presets.types import Preset
+from valtui_trainer.session.records import Command, Train, Val
+from valtui_trainer.training.checkpoint import FORMAT, Checkpoints, State
+from valtui_trainer.training.control import Control
+from valtui_trainer.training.evaluate import evaluate
+from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.journal import Clock, Journal
+from valtui_trainer.training.optimization import learning_rate
+from valtui_trainer.training.replica import Replica
+from valtui_trainer.training.timetable import Timetable
+
+LOOP_DEADLINE = 60.0
+LONG_DEADLINE = 1800.0
+MEDIAN_STEPS = 20
+
+
+class NotFiniteError(Exception):
+    """A loss was not finite and the preset says to stop then."""
+
+
+@dataclass(slots=True)
+class Loop:
+    """One attempt of a run in training.
+
+    Attributes:
+        train_subset: indices of the fixed training subset that is evaluated once an epoch.
+        position: steps done.
+    """
+
+    preset: Preset
+    timetable: Timetable
+    replicas: list[Replica]
+    train_set: Batches
+    val_set: Batches
+    train_subset: torch.Tensor
+    log_every: int
+    journal: Journal
+    control: Control
+    checkpoints: Checkpoints
+    clock: Clock
+    step: int = 0
+    recorded_at: float = 0.0
+    evaluating: float = 0.0
+    images: int = 0
+    began_step: int = 0
+    began: float = 0.0
+    warned: bool = False
+
+    def train(self) -> bool:
+        """Train to the end; tell whether the end was reached (False: a stop was asked for).
+
+        Raises:
+            NotFiniteError: a loss was not finite, with `stop_on_nan`.
+        """
+        self.began, self.began_step = self.clock(), self.step
+        self.recorded_at = self.clock()
+        self.control.total = self.timetable.total
+        self.control.step = self.step
+        self.control.left = self.seconds_left
+        self.journal.phase("training", self.deadline())
+        for replica in self.replicas:
+            replica.model.train()
+        while self.step < self.timetable.total:
+            if self.control.changed.is_set():
+                self.obey()
+            if self.control.stop:
+                self.finish("stopping")
+                return False
+            self.one_step()
+            if self.step % self.log_every == 0:
+                self.record()
+            if self.step in self.timetable.evaluations:
+                self.evaluate()
+        self.record()
+        self.finish("finishing")
+        return True
+
+    def one_step(self) -> None:
+        """Take one optimizer step of every seed."""
+        in_epoch = self.step % self.timetable.steps_per_epoch
+        rate = self.rate(self.step)
+        position = in_epoch * self.preset.batch_size
+        size = len(self.train_set)
+        for replica in self.replicas:
+            if in_epoch == 0:
+                replica.begin_epoch(size)
+            replica.step(self.train_set, position, rate)
+        self.images += min(self.preset.batch_size, size - position) * len(self.replicas)
+        self.step += 1
+        self.control.step = self.step
+        self.control.loop += 1
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of `step`."""
+        return learning_rate(
+            self.preset, step, self.timetable.total, self.timetable.steps_per_epoch
+        )
+
+    def record(self) -> None:
+        """Read the losses since the last record back from the device, and log them."""
+        if not self.replicas[0].open_steps:
+            return
+        figures = torch.stack([replica.figures() for replica in self.replicas]).tolist()
+        now = self.clock()
+        training = now - self.recorded_at - self.evaluating
+        speed = self.images / training if training > 0 else None
+        self.control.rate = speed or 0.0
+        self.control.deadline = self.deadline()
+        for replica, (mean, low, high, norm) in zip(self.replicas, figures, strict=True):
+            self.journal.train(
+                Train(
+                    n=0,
+                    time=now,
+                    step=self.step,
+                    epoch=self.step / self.timetable.steps_per_epoch,
+                    seed=replica.seed,
+                    train_loss=mean,
+                    train_loss_min=low,
+                    train_loss_max=high,
+                    learning_rate=self.rate(self.step - 1),
+                    grad_norm=norm,
+                    images_per_second=speed,
+                )
+            )
+            self.check_finite("train_loss", mean, replica.seed)
+        self.recorded_at, self.evaluating, self.images = now, 0.0, 0
+
+    def evaluate(self) -> None:
+        """Evaluate every seed on the whole validation set, log it, and checkpoint if it is time."""
+        self.wait_for_device()
+        started = self.clock()
+        self.control.enter("evaluating", self.preset.deadline or LONG_DEADLINE)
+        everything = torch.arange(len(self.val_set), device=self.train_subset.device)
+        autocast = self.preset.precision == "bfloat16"
+        losses = []
+        for replica in self.replicas:
+            began = time.monotonic()
+            found = evaluate(replica.model, self.val_set, everything, autocast)
+            train_eval = None
+            if self.step in self.timetable.train_evaluations:
+                train_eval = evaluate(
+                    replica.model, self.train_set, self.train_subset, autocast
+                ).loss
+            losses.append(found.loss)
+            self.journal.val(
+                Val(
+                    n=0,
+                    time=self.clock(),
+                    step=self.step,
+                    epoch=self.step / self.timetable.steps_per_epoch,
+                    seed=replica.seed,
+                    val_loss=found.loss,
+                    val_accuracy=found.accuracy,
+                    val_balanced_accuracy=found.balanced_accuracy,
+                    train_eval_loss=train_eval,
+                    seconds=time.monotonic() - began,
+                ),
+                found.losses,
+            )
+            self.check_finite("val_loss", found.loss, replica.seed)
+        self.journal.sync()
+        if self.checkpoints.note(self.step, sum(losses) / len(losses)):
+            self.checkpoints.best = self.state()
+        if self.checkpoints.due(self.step):
+            self.write_checkpoint()
+        self.evaluating += self.clock() - started
+        self.control.enter("training", self.deadline())
+
+    def wait_for_device(self) -> None:
+        """Let queued training steps end, so that their time is not taken for the evaluation's."""
+        if self.train_subset.device.type == "cuda":
+            torch.cuda.synchronize(self.train_subset.device)
+
+    def write_checkpoint(self) -> None:
+        """Write a checkpoint; a failure is loud but does not end the training."""
+        try:
+            for written in self.checkpoints.write(self.state()):
+                self.journal.event(
+                    "checkpoint",
+                    step=written.step,
+                    file=written.name,
+                    sha256=written.sha256,
+                    size=written.size,
+                )
+        except OSError as error:
+            self.journal.event(
+                "warning",
+                f"No checkpoint could be written ({error.strerror}); training goes on without.",
+                step=self.step,
+            )
+
+    def state(self) -> State:
+        """Return everything that the rest of the run depends on."""
+        return {
+            "format": FORMAT,
+            "step": self.step,
+            "time": self.clock(),
+            "log_every": self.log_every,
+            "replicas": [replica.state() for replica in self.replicas],
+            "best_step": self.checkpoints.best_step,
+            "best_loss": self.checkpoints.best_loss,
+        }
+
+    def load_state(self, state: State) -> None:
+        """Continue where `state` was taken."""
+        self.step = state["step"]
+        self.clock.set(state["time"])
+        self.checkpoints.restore(state)
+        mid_epoch = self.step % self.timetable.steps_per_epoch != 0
+        for replica, theirs in zip(self.replicas, state["replicas"], strict=True):
+            replica.load_state(theirs, len(self.train_set), mid_epoch)
+
+    def obey(self) -> None:
+        """Answer the commands that came, and wait while paused."""
+        self.control.changed.clear()
+        self.answer_all()
+        if not self.control.paused or self.control.stop:
+            return
+        self.wait_for_device()
+        began = time.monotonic()
+        self.journal.sync()
+        self.journal.phase("paused", None)
+        self.control.beat()
+        while self.control.paused and not self.control.stop:
+            self.control.changed.wait(1.0)
+            self.control.changed.clear()
+            self.answer_all()
+        self.clock.leave_out(time.monotonic() - began)
+        self.journal.phase("training", self.deadline())
+
+    def answer_all(self) -> None:
+        """Answer every command that waits."""
+        answers = {
+            "stop": "stopping after this step",
+            "pause": "paused",
+            "resume": "training goes on",
+        }
+        while not self.control.commands.empty():
+            command: Command = self.control.commands.get()
+            message = answers.get(command.command, f"refused: a trainer cannot {command.command}")
+            self.journal.event(
+                "command",
+                message,
+                step=self.step,
+                id=command.id,
+                command=command.command,
+                run=command.run,
+            )
+
+    def finish(self, phase: str) -> None:
+        """Answer what waits, and write the last checkpoint."""
+        self.answer_all()
+        self.journal.phase(phase, LONG_DEADLINE)
+        self.wait_for_device()
+        self.journal.sync()
+        self.write_checkpoint()
+
+    def check_finite(self, name: str, value: float, seed: int) -> None:
+        """Warn once, or stop, when a loss is not finite."""
+        if math.isfinite(value):
+            return
+        message = f"{name} is {value} at step {self.step} (seed {seed})"
+        if self.preset.stop_on_nan:
+            raise NotFiniteError(f"{message}; stop_on_nan is set.")
+        if not self.warned:
+            self.warned = True
+            self.journal.event(
+                "warning", f"{message}; training goes on.", step=self.step, seed=seed
+            )
+
+    def deadline(self) -> float:
+        """Return how many seconds the loop may be silent."""
+        if self.preset.deadline is not None:
+            return self.preset.deadline
+        done = self.step - self.began_step
+        mean = (self.clock() - self.began) / done if done else 0.0
+        return max(LOOP_DEADLINE, MEDIAN_STEPS * mean)
+
+    def seconds_left(self) -> float | None:
+        """Estimate the seconds to the end from this attempt's pace, evaluations included."""
+        done = self.step - self.began_step
+        gone = self.clock() - self.began
+        if done < 1 or gone < 1.0:
+            return None
+        return round(gone / done * (self.timetable.total - self.step), 1)

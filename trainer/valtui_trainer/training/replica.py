@@ -1,0 +1,186 @@
+"""One seed of a run: its weights, optimizer and generators, and one training step of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from valtui_trainer.presets.types import Preset
+from valtui_trainer.training import generators
+from valtui_trainer.training.augment import Augmentation
+from valtui_trainer.training.dropout import replace_dropout, set_generator, uses_global_random
+from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.optimization import build_optimizer
+
+State = dict[str, Any]
+
+
+class Replica:
+    """A model in training under one seed.
+
+    Attributes:
+        seed: what all its generators are derived from.
+        model: the network, in channels_last on the device.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        model: nn.Module,
+        preset: Preset,
+        augmentation: Augmentation,
+        device: torch.device,
+        log_every: int,
+    ) -> None:
+        """Take `model`, whose weights were drawn under this seed, into training."""
+        self.seed = seed
+        replace_dropout(model)
+        self.model = model.to(device)
+        self.optimizer = build_optimizer(self.model.parameters(), preset, device)
+        self._preset = preset
+        self._augmentation = augmentation
+        self._device = device
+        self._order = generators.named(seed, "order", torch.device("cpu"))
+        self._dropout = generators.named(seed, "dropout", device)
+        self._augment = generators.named(seed, "augment", device)
+        set_generator(self.model, self._dropout)
+        self._shares_global_random = uses_global_random(self.model)
+        self._global_state: torch.Tensor | None = None
+        self._epoch_state = self._order.get_state()
+        self._indices = torch.empty(0, dtype=torch.long)
+        self._losses = torch.zeros(log_every, device=device)
+        self._taken = 0
+        self._autocast = preset.precision == "bfloat16"
+
+    def begin_epoch(self, size: int) -> None:
+        """Draw the order of the next epoch over `size` images."""
+        self._epoch_state = self._order.get_state()
+        if self._preset.shuffle:
+            order = torch.randperm(size, generator=self._order)
+        else:
+            order = torch.arange(size)
+        self._indices = order.to(self._device)
+
+    def step(self, batches: Batches, position: int, rate: float) -> None:
+        """Take the optimizer step on the batch that begins at `position` of the epoch's order.
+
+        Nothing here waits for the device.
+        """
+        index = self._indices[position : position + self._preset.batch_size]
+        images, labels = batches.batch(index)
+        images = self._augmentation(images, self._augment)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with self._own_random():
+            loss = self.loss(images, labels)
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self._losses[self._taken] = loss.detach()
+        self._taken += 1
+
+    def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Return the training loss of a batch, a scalar on the device."""
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
+            logits = self.model(images)
+        return functional.cross_entropy(
+            logits.float(), labels, label_smoothing=self._preset.label_smoothing
+        )
+
+    def figures(self) -> torch.Tensor:
+        """Return mean, smallest and largest loss since the last record, and the gradient's norm.
+
+        Shape (4,), on the device; the accumulator is empty afterwards.
+        """
+        losses = self._losses[: self._taken]
+        self._taken = 0
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        return torch.stack([losses.mean(), losses.min(), losses.max(), norm.to(losses.dtype)])
+
+    @property
+    def open_steps(self) -> int:
+        """Steps taken since the last record."""
+        return self._taken
+
+    def state(self) -> State:
+        """Return everything that the next step depends on, cloned, in types that load safely."""
+        return {
+            "seed": self.seed,
+            "model": clone(self.model.state_dict()),
+            "optimizer": clone(self.optimizer.state_dict()),
+            "order": self._epoch_state.clone(),
+            "dropout": self._dropout.get_state().clone(),
+            "augment": self._augment.get_state().clone(),
+            "global": None if self._global_state is None else self._global_state.clone(),
+            "losses": self._losses[: self._taken].clone(),
+        }
+
+    def load_state(self, state: State, size: int, mid_epoch: bool) -> None:
+        """Continue where `state` was taken; `mid_epoch` draws that epoch's order again."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._order.set_state(state["order"])
+        if mid_epoch:
+            self.begin_epoch(size)
+        self._dropout.set_state(state["dropout"])
+        self._augment.set_state(state["augment"])
+        self._global_state = state["global"]
+        self._taken = len(state["losses"])
+        self._losses[: self._taken] = state["losses"].to(self._device)
+
+    def _own_random(self) -> GlobalRandom | Nothing:
+        return GlobalRandom(self) if self._shares_global_random else NOTHING
+
+
+class Nothing:
+    """A context that does nothing."""
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing."""
+
+
+NOTHING = Nothing()
+
+
+class GlobalRandom:
+    """Gives a model that draws from torch's global generator a stream of its own."""
+
+    def __init__(self, replica: Replica) -> None:
+        """Prepare the stream of `replica`."""
+        self._replica = replica
+        self._device = replica._device
+
+    def __enter__(self) -> None:
+        """Switch to the replica's stream."""
+        state = self._replica._global_state
+        if state is None:
+            torch.manual_seed(generators.seed_of(self._replica.seed, "dropout"))
+        elif self._device.type == "cuda":
+            torch.cuda.set_rng_state(state, self._device)
+        else:
+            torch.set_rng_state(state)
+
+    def __exit__(self, *_: object) -> None:
+        """Remember where the stream is."""
+        cuda = self._device.type == "cuda"
+        self._replica._global_state = (
+            torch.cuda.get_rng_state(self._device) if cuda else torch.get_rng_state()
+        )
+
+
+def clone(value: Any) -> Any:
+    """Return a deep copy of nested dicts and lists of tensors, detached."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone()
+    if isinstance(value, dict):
+        return {key: clone(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clone(item) for item in value]
+    return value

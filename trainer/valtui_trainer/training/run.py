@@ -1,0 +1,272 @@
+"""The task `run`: one attempt of a run, from its folder to its `final.json`."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from valtui_trainer.presets.types import Preset
+from valtui_trainer.session.documents import read_document, write_document
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
+from valtui_trainer.session.locks import acquire
+from valtui_trainer.session.records import Final, RunSpec, Start, Status
+from valtui_trainer.session.validation import write_validation
+from valtui_trainer.supervise.launch import ensure_supervisor
+from valtui_trainer.supervise.plan import versions
+from valtui_trainer.supervise.processes import boot_id, start_ticks
+from valtui_trainer.training import checkpoint
+from valtui_trainer.training.assemble import Material, build_replica, prepare, warm_up
+from valtui_trainer.training.checkpoint import Checkpoints, State
+from valtui_trainer.training.control import Control
+from valtui_trainer.training.data.errors import DataError
+from valtui_trainer.training.devices import open_device, peak_memory
+from valtui_trainer.training.evaluate import evaluate
+from valtui_trainer.training.journal import Clock, Journal
+from valtui_trainer.training.loop import LONG_DEADLINE, Loop, NotFiniteError
+from valtui_trainer.training.models import ModelError
+
+OOM_SCORE = "500"
+
+
+@dataclass(slots=True)
+class Places:
+    """The folders one attempt works in."""
+
+    session: SessionPaths
+    run: RunPaths
+    attempt: AttemptPaths
+
+    @classmethod
+    def of(cls, folder: Path) -> Places:
+        """Return the places around an attempt's folder."""
+        run = RunPaths(folder.parents[1])
+        session = SessionPaths(run.folder.parents[1])
+        return cls(session, run, run.attempt(int(folder.name)))
+
+
+def run_attempt(folder: Path) -> int:
+    """Train the attempt in `folder` to its end; return the process's exit code."""
+    places = Places.of(folder)
+    lock = acquire(places.run.lock)
+    if lock is None:
+        sys.stderr.write("Another process trains this run already; this one ends.\n")
+        return 3
+    prefer_to_die_first()
+    control = Control(places.session, places.run, places.attempt)
+    control.begin()
+    clock = Clock()
+    journal = Journal(places.attempt, control, clock)
+    try:
+        final = train(places, control, journal, clock)
+    except Exception as error:
+        final = failure(error, control, clock)
+    journal.close()
+    write_document(places.attempt.final, final)
+    control.end()
+    lock.release()
+    ensure_supervisor(places.session)
+    return 1 if final.status == "failed" else 0
+
+
+def train(places: Places, control: Control, journal: Journal, clock: Clock) -> Final:
+    """Do the work of an attempt.
+
+    Raises:
+        DataError, ModelError: with a sentence for the person at the terminal.
+    """
+    spec = read_document(places.run.spec, RunSpec)
+    if spec is None:
+        raise SessionError(f"{places.run.spec} is missing.")
+    home = places.session.folder.parents[1]
+    device = open_device(spec.device, spec.threads)
+    journal.phase("data", LONG_DEADLINE)
+    material = prepare(spec, home, device)
+    write_validation(places.session, material.validation_digest, material.validation_arrays)
+    journal.open_rows(len(material.val_set), material.validation_digest)
+    journal.phase("model", LONG_DEADLINE)
+    found = checkpoint.newest(places.run.checkpoints) if places.attempt.number else None
+    state: State | None = found[1] if found else None
+    if state is None and places.attempt.number:
+        journal.event("warning", "No sound checkpoint was found; the run begins anew.")
+    journal.phase("first step", LONG_DEADLINE)
+    log_every = state["log_every"] if state else warm_up(spec, material, device)
+    control.memory = peak_memory(device)
+    replicas = [build_replica(spec, seed, material, device, log_every) for seed in spec.seeds]
+    loop = Loop(
+        preset=spec.preset,
+        timetable=material.timetable,
+        replicas=replicas,
+        train_set=material.train_set,
+        val_set=material.val_set,
+        train_subset=material.train_subset,
+        log_every=log_every,
+        journal=journal,
+        control=control,
+        checkpoints=Checkpoints(places.run.checkpoints, material.timetable.ladder),
+        clock=clock,
+    )
+    if state is not None:
+        loop.load_state(state)
+    else:
+        clock.set(0.0)
+    start = describe(
+        places,
+        spec,
+        material,
+        log_every,
+        loop.step,
+        clock(),
+        found[0] if found else None,
+        device,
+        replicas[0].model,
+    )
+    write_document(places.attempt.start, start)
+    for note in material.notes:
+        journal.event("warning", note)
+    try:
+        reached_end = loop.train()
+    except NotFiniteError as error:
+        loop.finish("finishing")
+        return ended("failed", loop, device, reason=str(error))
+    control.memory = peak_memory(device)
+    if not reached_end:
+        return ended("stopped", loop, device, reason=control.stop_reason)
+    return test(loop, material, device)
+
+
+def test(loop: Loop, material: Material, device: torch.device) -> Final:
+    """Evaluate the test part once, at the best checkpoint of each seed, and say that all is done."""
+    final = ended("done", loop, device)
+    best = loop.checkpoints.best
+    if material.test_set is None or best is None:
+        return final
+    loop.journal.phase("testing", LONG_DEADLINE)
+    index = torch.arange(len(material.test_set), device=device)
+    losses: dict[str, float | None] = {}
+    accuracies: dict[str, float | None] = {}
+    for replica, state in zip(loop.replicas, best["replicas"], strict=True):
+        replica.model.load_state_dict(state["model"])
+        found = evaluate(
+            replica.model, material.test_set, index, loop.preset.precision == "bfloat16"
+        )
+        losses[str(replica.seed)] = found.loss if math.isfinite(found.loss) else None
+        accuracies[str(replica.seed)] = found.accuracy
+    return ended("done", loop, device, test_loss=losses, test_accuracy=accuracies)
+
+
+def ended(
+    status: Status,
+    loop: Loop,
+    device: torch.device,
+    reason: str = "",
+    test_loss: dict[str, float | None] | None = None,
+    test_accuracy: dict[str, float | None] | None = None,
+) -> Final:
+    """Return the final word on a loop."""
+    best = loop.checkpoints
+    return Final(
+        status=status,
+        step=loop.step,
+        epoch=loop.step / loop.timetable.steps_per_epoch,
+        time=loop.clock(),
+        ended=utc_now(),
+        reason=reason,
+        best_step=best.best_step,
+        best_val_loss=best.best_loss if math.isfinite(best.best_loss) else None,
+        test_loss=test_loss,
+        test_accuracy=test_accuracy,
+        peak_memory=peak_memory(device),
+    )
+
+
+def failure(error: Exception, control: Control, clock: Clock) -> Final:
+    """Return the final word after an exception; what was not expected leaves its traceback in the log."""
+    if isinstance(error, DataError | ModelError | SessionError):
+        reason = str(error)
+    elif isinstance(error, torch.OutOfMemoryError):
+        traceback.print_exc()
+        reason = (
+            "The device ran out of memory. Try half the batch_size, a narrower model, or fewer runs "
+            "at once (--parallel 1)."
+        )
+    else:
+        traceback.print_exc()
+        first = str(error).strip().split("\n")[0] or "no message"
+        reason = f"{type(error).__name__}: {first}"
+    sys.stderr.write(reason + "\n")
+    return Final(
+        status="failed", step=control.step, epoch=0.0, time=clock(), ended=utc_now(), reason=reason
+    )
+
+
+def describe(
+    places: Places,
+    spec: RunSpec,
+    material: Material,
+    log_every: int,
+    from_step: int,
+    from_time: float,
+    source: Path | None,
+    device: torch.device,
+    model: torch.nn.Module,
+) -> Start:
+    """Return what `start.json` says of this attempt."""
+    preset: Preset = spec.preset
+    timetable = material.timetable
+    return Start(
+        attempt=places.attempt.number,
+        pid=os.getpid(),
+        start_ticks=start_ticks(os.getpid()),
+        boot_id=boot_id(),
+        host=socket.gethostname(),
+        started=utc_now(),
+        device=spec.device,
+        device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        from_step=from_step,
+        from_time=from_time,
+        checkpoint=source.name if source else None,
+        checkpoint_sha256=checkpoint.sha256_of(source) if source else None,
+        log_every=log_every,
+        steps_per_epoch=timetable.steps_per_epoch,
+        total_steps=timetable.total,
+        eval_every=max(1, round(timetable.between)),
+        images_per_evaluation=timetable.between * preset.batch_size,
+        parameters=sum(p.numel() for p in model.parameters()),
+        train_size=len(material.train_set),
+        val_size=len(material.val_set),
+        test_size=len(material.test_set) if material.test_set is not None else 0,
+        image_shape=list(material.shape),
+        classes=material.classes,
+        balanced=material.balanced,
+        data_digest=material.data_digest,
+        split_digest=material.split_digest,
+        validation_digest=material.validation_digest,
+        data_source=material.source,
+        notes=list(material.notes),
+        versions=versions(),
+    )
+
+
+def prefer_to_die_first() -> None:
+    """Let the kernel take this process before the machine's other work when memory runs out."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
+    except OSError:
+        return
+
+
+def main(folder: str) -> int:
+    """Run the attempt in `folder`; see `run_attempt`."""
+    began = time.monotonic()
+    code = run_attempt(Path(folder))
+    sys.stderr.write(f"ended with code {code} after {time.monotonic() - began:.1f} s\n")
+    return code

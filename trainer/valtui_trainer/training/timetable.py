@@ -1,0 +1,79 @@
+"""When things happen in a run: steps of an epoch, evaluations, epoch ends, rungs of the ladder."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from valtui_trainer.presets.types import Preset
+
+LADDER = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The steps at which a run does something.
+
+    Attributes:
+        steps_per_epoch: optimizer steps of one pass over the training set.
+        total: optimizer steps of the whole run.
+        between: steps between two evaluations, on average.
+        evaluations: the steps after which the validation set is evaluated.
+        train_evaluations: those at which the training subset is evaluated too, once an epoch.
+        ladder: those at which a checkpoint is kept for good.
+    """
+
+    steps_per_epoch: int
+    total: int
+    between: float
+    evaluations: frozenset[int]
+    train_evaluations: frozenset[int]
+    ladder: frozenset[int]
+
+
+def make_timetable(preset: Preset, train_size: int) -> Timetable:
+    """Return the timetable of `preset` on `train_size` images.
+
+    An evaluation falls on the first step at or past its mark; the last step is always evaluated.
+
+    Raises:
+        ValueError: the batch is larger than the training set and `drop_last` leaves nothing.
+    """
+    rounded = math.floor if preset.drop_last else math.ceil
+    steps_per_epoch = rounded(train_size / preset.batch_size)
+    if steps_per_epoch == 0:
+        raise ValueError(
+            f"batch_size {preset.batch_size} is larger than the training set ({train_size} images), and "
+            "drop_last leaves nothing of it. Choose a smaller batch_size, or drop_last = false."
+        )
+    total = max(1, round(preset.epochs * steps_per_epoch))
+    between = steps_between(preset.eval_every, steps_per_epoch)
+    marks = range(1, math.floor(total / between + 1e-9) + 1)
+    evaluations = sorted({math.ceil(mark * between - 1e-9) for mark in marks} | {total})
+    return Timetable(
+        steps_per_epoch=steps_per_epoch,
+        total=total,
+        between=between,
+        evaluations=frozenset(evaluations),
+        train_evaluations=first_at_or_past(
+            evaluations,
+            [epoch * steps_per_epoch for epoch in range(1, math.ceil(preset.epochs) + 1)],
+        ),
+        ladder=first_at_or_past(evaluations, [part * total for part in LADDER]),
+    )
+
+
+def steps_between(eval_every: float | str, steps_per_epoch: int) -> float:
+    """Return the steps between two evaluations, at least one."""
+    if isinstance(eval_every, str):
+        number, unit = eval_every.split()
+        steps = float(number) if unit.startswith("step") else float(number) * steps_per_epoch
+    else:
+        steps = eval_every * steps_per_epoch
+    return max(1.0, steps)
+
+
+def first_at_or_past(evaluations: list[int], marks: list[float] | list[int]) -> frozenset[int]:
+    """Return, for each mark, the first evaluation at or past it."""
+    found = (next((step for step in evaluations if step >= mark), None) for mark in marks)
+    return frozenset(step for step in found if step is not None)

@@ -1,0 +1,132 @@
+"""The app: which screen comes first, the keys that work everywhere, and how it ends. Nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+# Few frames a second are plenty on an SSH line, and Textual reads these once, at its import.
+os.environ.setdefault("TEXTUAL_FPS", "20")
+os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from valtui.keys import bindings, user_keymap
+from valtui.screens.home import HomeScreen
+from valtui.widgets.driver import ValtuiDriver
+
+if TYPE_CHECKING:
+    from valtui_trainer.session.layout import SessionPaths
+    from valtui_trainer.supervise.plan import Plan
+
+
+class ValtuiApp(App[str]):
+    """valtui on a terminal.
+
+    Its return value, if any, is a sentence for the person at the terminal.
+    """
+
+    TITLE = "valtui"
+    CSS_PATH = "styles/app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS = bindings("app")
+
+    def __init__(
+        self,
+        home: Path,
+        session: SessionPaths | None = None,
+        plan: Plan | None = None,
+        **options: Any,
+    ) -> None:
+        """Open on `plan` (checked, then started), on `session`, or on the home screen."""
+        super().__init__(**options)
+        self.home = home
+        self._session = session
+        self._plan = plan
+
+    def on_mount(self) -> None:
+        """Show the first screen and take up the user's keys."""
+        keymap, problem = user_keymap()
+        self.set_keymap(keymap)
+        if problem:
+            self.notify(problem, severity="warning", markup=False)
+        self.push_screen(HomeScreen(self.home))
+        if self._plan is not None:
+            self.start(self._plan, leave_on_problem=True)
+        elif self._session is not None:
+            self.open_session(self._session)
+
+    def start(self, plan: Plan, leave_on_problem: bool = False) -> None:
+        """Check `plan`, start it, and show it live."""
+        from valtui.screens.preparing import PreparingScreen
+
+        def after(result: SessionPaths | str | None) -> None:
+            if isinstance(result, str):
+                self.exit(result, return_code=2)
+            elif result is not None:
+                self.open_session(result)
+
+        self.push_screen(PreparingScreen(plan, self.home, leave_on_problem), after)
+
+    def open_session(self, session: SessionPaths) -> None:
+        """Show a session live."""
+        from valtui.screens.opening import OpeningScreen
+
+        self.push_screen(OpeningScreen(session))
+
+    def action_back(self) -> None:
+        """Leave the topmost screen."""
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        from valtui.screens.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def action_quit_app(self) -> None:
+        """Leave; the runs go on."""
+        self.exit()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Offer the keys of the screen, and Textual's themes and screenshot, in the palette."""
+        for command in super().get_system_commands(screen):
+            if command.title not in ("Keys", "Quit"):
+                yield command
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.id and binding.show and not binding.id.startswith("live.focus"):
+                action = binding.action
+
+                async def run(action: str = action, node: Any = active.node) -> None:
+                    await self.run_action(action, node)
+
+                yield SystemCommand(
+                    binding.description, f"key {binding.key_display or binding.key}", run
+                )
+
+
+def run_app(
+    home: Path,
+    *,
+    session: SessionPaths | None = None,
+    plan: Plan | None = None,
+    mouse: bool = True,
+) -> int:
+    """Run the app until it is left; return the exit code of the command."""
+    for name in ("COLUMNS", "LINES"):  # they would freeze the size
+        os.environ.pop(name, None)
+    if os.environ.get("TERM") == "dumb":
+        sys.stderr.write("valtui: this terminal (TERM=dumb) cannot draw the screen; use --plain.\n")
+        return 2
+    app = ValtuiApp(home, session, plan, driver_class=ValtuiDriver)
+    message = app.run(mouse=mouse)
+    if message:
+        sys.stderr.write(f"valtui: {message}\n")
+    return app.return_code or 0

@@ -1,0 +1,110 @@
+"""Every key of the app, declared in one place; `keys.toml` in the config folder rebinds them by id."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: where it works, what it is called for rebinding, and what it does.
+
+    Attributes:
+        where: `app`, or a screen.
+        id: what `keys.toml` calls it, after the screen's name.
+        keys: Textual's names, comma-separated.
+        action: the action of the screen that it runs.
+        label: two or three words for the footer.
+        help: one sentence for the help screen.
+        footer: whether the footer shows it.
+    """
+
+    where: str
+    id: str
+    keys: str
+    action: str
+    label: str
+    help: str
+    footer: bool = True
+    display: str | None = None
+
+
+KEYS: tuple[Key, ...] = (
+    Key("app", "help", "question_mark", "help", "help", "All keys, and what the panels mean."),
+    Key("app", "quit", "q", "quit_app", "quit (runs go on)", "Leave; the runs go on without the screen."),
+    Key("home", "next", "tab", "app.focus_next", "next list", "Go to the next list."),
+    Key("home", "start", "enter", "choose", "start / open", "Start the study or preset, open the session."),
+    Key("home", "sessions", "s", "sessions", "all sessions", "All sessions in a table, with their size."),
+    Key("sessions", "open", "enter", "open", "open", "Open the session."),
+    Key("sessions", "stop", "s", "stop", "stop", "Stop all runs of the session (asks)."),
+    Key("sessions", "resume", "r", "resume", "resume", "Resume what was paused, stopped, killed or lost."),
+    Key("sessions", "back", "escape", "app.back", "back", "Back to where you came from."),
+    Key("live", "focus", "1,2,3,4,5,6,7,8,9", "focus_run", "preset", "Focus the preset of that number.", display="1-9"),
+    Key("live", "next", "tab", "focus_next_run", "next", "Focus the next preset."),
+    Key("live", "overlay", "space", "overlay", "overlay", "Show or hide the focused preset's lines when another is focused."),
+    Key("live", "start", "enter", "start_preset", "start preset", "Start a further preset into this session."),
+    Key("live", "stop", "s", "stop", "stop", "Stop the focused run after its step (asks); a checkpoint is kept."),
+    Key("live", "pause", "full_stop", "pause", "pause", "Pause the focused run.", display="."),
+    Key("live", "resume", "r", "resume", "resume", "Go on after a pause; start the next attempt of a run that ended early."),
+    Key("live", "compare", "v", "compare", "compare", "The presets side by side, in numbers."),
+    Key("live", "log", "l", "log_axis", "log", "Logarithmic or linear height, for losses and volatility."),
+    Key("live", "axis", "x", "x_axis", "x axis", "Steps, epochs or time along the bottom.", footer=False),
+    Key("live", "unit", "u", "volatility_unit", "% / loss", "Volatility in % of the loss, or in units of the loss.", footer=False),
+    Key("live", "zoom", "z", "zoom(2.0)", "zoom", "Zoom in around the cursor; the mouse wheel does too.", footer=False),
+    Key("live", "unzoom", "Z", "unzoom", "all", "Show the whole run again, and drop the cursor.", footer=False),
+    Key("live", "left", "left", "cursor(-1)", "cursor", "Move the cursor, which reads one step in all panels.", footer=False),
+    Key("live", "right", "right", "cursor(1)", "cursor", "Move the cursor to the right.", footer=False),
+    Key("live", "pan-left", "shift+left", "pan(-0.25)", "pan", "Move the zoomed range.", footer=False),
+    Key("live", "pan-right", "shift+right", "pan(0.25)", "pan", "Move the zoomed range to the right.", footer=False),
+    Key("live", "accuracy", "a", "accuracy", "accuracy", "Accuracy in the place of the training loss, and back.", footer=False),
+    Key("live", "page-back", "left_square_bracket", "page(-1)", "page", "The previous panel, where the screen shows one at a time.", footer=False, display="["),
+    Key("live", "page", "right_square_bracket", "page(1)", "page", "The next panel, where the screen shows one at a time.", footer=False, display="]"),
+    Key("live", "output", "o", "output", "output", "What the trainer printed, its traceback included."),
+    Key("live", "stop-all", "Q", "stop_all", "stop all, quit", "Stop every run, then leave (asks).", footer=False),
+    Key("live", "back", "escape", "app.back", "home", "Back to the home screen; the runs go on.", footer=False),
+    Key("compare", "back", "escape,v", "app.back", "back", "Back to the live screen."),
+)  # fmt: skip
+
+
+def bindings(where: str) -> list[Binding]:
+    """Return the bindings of one screen, with ids that a keymap can rebind."""
+    found = []
+    for key in (key for key in KEYS if key.where == where):
+        for single in key.keys.split(","):
+            action = f"{key.action}({single})" if key.id == "focus" else key.action
+            first = single == key.keys.split(",")[0]
+            found.append(
+                Binding(
+                    single,
+                    action,
+                    key.label,
+                    show=key.footer and first,
+                    key_display=key.display,
+                    id=f"{where}.{key.id}" + (f"-{single}" if key.id == "focus" else ""),
+                    priority=single in ("tab", "enter") and where in ("live", "home"),
+                )
+            )
+    return found
+
+
+def user_keymap() -> tuple[dict[str, str], str]:
+    """Return the user's keys by binding id, and a sentence if their file is wrong.
+
+    The file is `keys.toml` in the config folder, with lines such as `"live.stop" = "x"`.
+    """
+    path = Path(platformdirs.user_config_dir("valtui")) / "keys.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, ""
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return {}, f"{path}: is not used ({error})."
+    known = {f"{key.where}.{key.id}" for key in KEYS}
+    unknown = [name for name in table if name not in known or not isinstance(table[name], str)]
+    problem = f"{path}: {unknown[0]!r} is no key of valtui; ? lists them." if unknown else ""
+    return {name: value for name, value in table.items() if name not in unknown}, problem

@@ -1,0 +1,70 @@
+"""A question with yes and no, and a choice from a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+
+class AskScreen(ModalScreen[bool]):
+    """Returns whether the person said yes."""
+
+    BINDINGS = [  # noqa: RUF012
+        Binding("y,enter", "answer(True)", "yes"),
+        Binding("n,escape,q", "answer(False)", "no"),
+    ]
+
+    def __init__(self, question: str) -> None:
+        """Ask `question`."""
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        """Show the question and its keys."""
+        with Vertical(classes="dialog"):
+            yield Static(self._question, classes="dialog-title", markup=False)
+            yield Static("y  yes      n  no", classes="dim", markup=False)
+
+    def action_answer(self, answer: bool) -> None:
+        """Give the answer."""
+        self.dismiss(answer)
+
+
+class ChooseScreen(ModalScreen["str | None"]):
+    """Returns the chosen name, or None."""
+
+    BINDINGS = [Binding("escape", "dismiss_none", "back")]  # noqa: RUF012
+
+    def __init__(self, title: str, choices: Sequence[tuple[str, str]]) -> None:
+        """Offer `choices`: names, and a few words about each."""
+        super().__init__()
+        self._title = title
+        self._choices = choices
+
+    def compose(self) -> ComposeResult:
+        """Show the list."""
+        with Vertical(classes="dialog tall"):
+            yield Static(self._title, classes="dialog-title", markup=False)
+            yield OptionList(
+                *(
+                    Option(Content.assemble((f"{name:<22} ", "bold"), (about, "dim")), id=name)
+                    for name, about in self._choices
+                ),
+                markup=False,
+            )
+            yield Static("enter  start      escape  back", classes="dim", markup=False)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Return what was chosen."""
+        self.dismiss(event.option.id)
+
+    def action_dismiss_none(self) -> None:
+        """Leave without a choice."""
+        self.dismiss(None)

@@ -1,0 +1,108 @@
+"""Compare: the presets side by side in numbers, and what each number is."""
+
+from __future__ import annotations
+
+import asyncio
+
+from textual import work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.widgets import DataTable, Footer, Static
+
+from valtui import texts
+from valtui.feed import SessionFeed
+from valtui.figures import RunFigures, compare
+from valtui.keys import bindings
+from valtui.screens.base import SizedScreen
+from valtui_trainer.presets.keys import show_value
+from valtui_trainer.session.safe import safe
+
+REFRESH_SECONDS = 1.0
+NOTE = """\
+val loss: mean of the last 10 evaluations; ± is the 95 % Student-t interval over n seeds, none at n = 1.
+best: lowest mean over seeds; "alike" counts evaluations this validation set cannot tell from it (paired over samples, first seed, 90 %).
+volatility: what is left of the jumps from one evaluation to the next after the trend, over the whole run, with its 90 % interval; ▲ counts spikes, which make the interval too narrow.
+ratio: relative volatility against the first preset's, 90 % F interval; only where both evaluate after equally many images.
+images/s: training steps alone; ⚭ marks runs that share the device."""
+
+
+class CompareScreen(SizedScreen[None]):
+    """One row a preset."""
+
+    CSS_PATH = "../styles/compare.tcss"
+    BINDINGS = bindings("compare")
+
+    def __init__(self, feed: SessionFeed) -> None:
+        """Compare the runs of `feed`, which the live screen below keeps up to date."""
+        super().__init__()
+        self._feed = feed
+        self._shown: list[list[str]] = []
+
+    def compose(self) -> ComposeResult:
+        """Lay out the table and what it means."""
+        yield Static(id="question", markup=False)
+        yield DataTable(cursor_type="row", zebra_stripes=True)
+        yield Static(NOTE, id="note", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Fill the table and keep it filled."""
+        spec = self._feed.spec
+        self.query_one("#question", Static).update(
+            Content.assemble(
+                (" compare  ", "bold $primary"), (safe(spec.question or spec.title), "bold")
+            )
+        )
+        self._refresh_figures()
+
+    @work(exclusive=True, group="compare", description="compute the comparison")
+    async def _refresh_figures(self) -> None:
+        while True:
+            figures = await asyncio.to_thread(compare, list(self._feed.runs))
+            self._show(figures)
+            if self._feed.ended:
+                return
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    def _show(self, figures: list[RunFigures]) -> None:
+        table = self.query_one(DataTable)
+        header, rows = table_of(figures)
+        if [header, *rows] == self._shown:
+            return
+        if not self._shown or self._shown[0] != header or len(self._shown) != len(rows) + 1:
+            table.clear(columns=True)
+            for column in header:
+                table.add_column(Content(column), key=column)
+            for index, row in enumerate(rows):
+                table.add_row(*(Content(cell) for cell in row), key=str(index))
+        else:
+            for index, row in enumerate(rows):
+                for column, cell, before in zip(header, row, self._shown[index + 1], strict=True):
+                    if cell != before:
+                        table.update_cell(str(index), column, Content(cell), update_width=True)
+        self._shown = [header, *rows]
+
+
+def table_of(figures: list[RunFigures]) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the comparison as texts."""
+    keys = list(figures[0].differs) if figures else []
+    accuracy = "accuracy" if all(one.balanced for one in figures) else "balanced accuracy"
+    header = [
+        "preset", *keys, "val loss", "volatility, %", "ratio", "best", "volatility", accuracy, "images/s", "state",
+    ]  # fmt: skip
+    rows = [
+        [
+            f"{number} {safe(one.id)}",
+            *(show_value(value) for value in one.differs.values()),
+            texts.level(one.level),
+            texts.percent(one.relative),
+            texts.ratio(one),
+            texts.best(one),
+            texts.absolute(one.absolute),
+            texts.level(one.accuracy),
+            texts.rate(one.images_per_second) + (" ⚭" if one.shared_device else ""),
+            one.status.state.lower(),
+        ]
+        for number, one in enumerate(figures, start=1)
+    ]
+    return header, rows

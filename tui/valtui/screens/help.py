@@ -1,0 +1,51 @@
+"""All keys, from the place where they are declared, and what the panels mean."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from valtui.keys import KEYS
+
+PANELS = (
+    (
+        "train loss",
+        "Mean over the steps since the last record, in train mode. Several seeds: their mean, and a band from the lowest to the highest.",
+    ),
+    (
+        "validation loss",
+        "Mean cross-entropy over the whole validation set, in eval mode. ◆ the lowest so far, ▲ a spike, ✕ not finite, ┆ where a run was resumed.",
+    ),
+    (
+        "volatility",
+        "What is left of the validation loss's jumps from one evaluation to the next after its smooth trend is removed (Gasser, Sroka and Jennen-Steinmetz 1986), over the last 10 evaluations; the band is the 90 % interval. Dim while the curve still falls steeply: then part of it is the fall.",
+    ),
+    (
+        "presets",
+        "Validation loss: mean of the last 10 evaluations, ± the 95 % Student-t interval over n seeds. vol: volatility over the whole run in % of the loss, with its 90 % interval, and its course.",
+    ),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """A page of help."""
+
+    BINDINGS = [Binding("escape,question_mark,q,enter", "dismiss", "back")]  # noqa: RUF012
+
+    def compose(self) -> ComposeResult:
+        """Show panels and keys."""
+        with VerticalScroll(classes="dialog tall"):
+            yield Static(Content.styled("What the panels mean", "bold $primary"))
+            for name, text in PANELS:
+                yield Static(Content.assemble((f"{name}  ", "bold"), text), classes="paragraph")
+            for where in dict.fromkeys(key.where for key in KEYS):
+                title = "everywhere" if where == "app" else f"on the {where} screen"
+                yield Static(Content.styled(f"Keys {title}", "bold $primary"), classes="heading")
+                for key in (key for key in KEYS if key.where == where):
+                    shown = key.display or key.keys.replace("question_mark", "?").replace(",", " ")
+                    yield Static(Content.assemble((f"{shown:<12} ", "bold"), key.help))
+            yield Static("escape: back", classes="dim")

@@ -1,0 +1,210 @@
+"""Home: studies, presets and sessions; enter starts or opens. Painted before anything is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Footer, OptionList, Static
+from textual.widgets.option_list import Option
+
+from valtui.keys import bindings
+from valtui.screens.base import SizedScreen
+
+if TYPE_CHECKING:
+    from valtui_trainer.presets.library import Library
+    from valtui_trainer.session.listing import SessionSummary
+
+REFRESH_SECONDS = 2.0
+MOST_SESSIONS = 200
+
+
+class HomeScreen(SizedScreen[None]):
+    """Studies and presets on the left, sessions on the right, what the cursor is on below."""
+
+    CSS_PATH = "../styles/home.tcss"
+    BINDINGS = bindings("home")
+
+    def __init__(self, home: Path) -> None:
+        """Show the sessions of `home`."""
+        super().__init__()
+        self._home = home
+        self._details: dict[str, str] = {}
+        self._shown: list[tuple[str, str]] = []
+        self._library: Library | None = None
+
+    def compose(self) -> ComposeResult:
+        """Lay out the three lists and the detail."""
+        yield Static(
+            Content.assemble(
+                ("valtui", "bold $primary"), "  why does the validation loss jump up and down?"
+            ),
+            id="title",
+        )
+        with Horizontal():
+            with Vertical(id="recipes"):
+                yield titled(OptionList(id="studies", markup=False), "studies")
+                yield titled(OptionList(id="presets", markup=False), "presets")
+            yield titled(OptionList(id="sessions", markup=False), "sessions, newest first")
+        yield Static(id="detail", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Fill the lists after the first paint."""
+        self.query_one("#studies").focus()
+        self.call_after_refresh(self._fill)
+
+    def _fill(self) -> None:
+        self._fill_recipes()
+        self._list_sessions()
+        self.set_interval(REFRESH_SECONDS, self._list_sessions)
+
+    def _fill_recipes(self) -> None:
+        from valtui_trainer.presets.errors import PresetError
+        from valtui_trainer.presets.keys import difference, show_value
+        from valtui_trainer.presets.library import Library
+        from valtui_trainer.session.safe import safe
+
+        library = self._library = Library.open()
+        studies, presets = (
+            self.query_one("#studies", OptionList),
+            self.query_one("#presets", OptionList),
+        )
+        for name in library.studies:
+            try:
+                study = library.study(name).study
+                text, members = safe(study.question), ", ".join(study.presets)
+                self._details[f"study:{name}"] = f"{text}\ncompares {members}"
+            except PresetError as error:
+                text = str(error)
+                self._details[f"study:{name}"] = text
+            studies.add_option(Option(line(safe(name), text), id=f"study:{name}"))
+        base = library.base()
+        for name, (_, where) in library.presets.items():
+            try:
+                preset = library.preset(name).preset
+                differs = difference(preset, base)
+                shown = ", ".join(f"{key} {show_value(value)}" for key, value in differs.items())
+                text = shown or "the base"
+                self._details[f"preset:{name}"] = (
+                    f"{safe(preset.description)}\nfrom {where}: {text}"
+                )
+            except PresetError as error:
+                text = str(error)
+                self._details[f"preset:{name}"] = text
+            presets.add_option(Option(line(safe(name), text, 22), id=f"preset:{name}"))
+        studies.highlighted = 0
+        self._show_detail("study:" + next(iter(library.studies), ""))
+
+    @work(thread=True, exclusive=True, group="sessions", description="list sessions")
+    def _list_sessions(self) -> None:
+        from valtui_trainer.session.layout import SessionPaths
+        from valtui_trainer.session.listing import session_names, summarise
+
+        names = session_names(self._home)[:MOST_SESSIONS]
+        found = [summarise(SessionPaths(self._home / "sessions" / name)) for name in names]
+        self.app.call_from_thread(self._show_sessions, [one for one in found if one is not None])
+
+    def _show_sessions(self, summaries: list[SessionSummary]) -> None:
+        rows = [(summary.paths.id, session_line(summary)) for summary in summaries]
+        if rows == self._shown and self._shown:
+            return
+        self._shown = rows
+        sessions = self.query_one("#sessions", OptionList)
+        highlighted = sessions.highlighted
+        sessions.clear_options()
+        if not rows:
+            sessions.add_option(
+                Option(Content("none yet: enter on a study starts one"), disabled=True)
+            )
+            return
+        from valtui_trainer.session.safe import safe
+
+        for summary, (identity, text) in zip(summaries, rows, strict=True):
+            self._details[f"session:{identity}"] = session_detail(summary)
+            sessions.add_option(Option(Content(safe(text)), id=f"session:{identity}"))
+        sessions.highlighted = min(highlighted or 0, len(rows) - 1)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """Describe what the cursor is on."""
+        if event.option_list.has_focus and event.option.id:
+            self._show_detail(event.option.id)
+
+    def on_descendant_focus(self) -> None:
+        """Describe what the cursor of the newly focused list is on."""
+        focused = self.focused
+        if isinstance(focused, OptionList) and focused.highlighted is not None:
+            identity = focused.get_option_at_index(focused.highlighted).id
+            self._show_detail(identity or "")
+
+    def _show_detail(self, identity: str) -> None:
+        self.query_one("#detail", Static).update(self._details.get(identity, ""))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Start or open what was chosen."""
+        kind, _, name = (event.option.id or "").partition(":")
+        app: Any = self.app
+        if kind == "session":
+            from valtui_trainer.session.layout import SessionPaths
+
+            app.open_session(SessionPaths(self._home / "sessions" / name))
+        elif kind in ("study", "preset"):
+            self._start(name)
+
+    def _start(self, name: str) -> None:
+        from valtui_trainer.presets.errors import PresetError
+        from valtui_trainer.supervise.plan import Request, make_plan
+
+        try:
+            assert self._library is not None
+            plan = make_plan(Request((name,), command=("valtui", "run", name)), self._library)
+        except PresetError as error:
+            self.notify(str(error), severity="error", markup=False, timeout=10)
+            return
+        app: Any = self.app
+        app.start(plan)
+
+    def action_choose(self) -> None:
+        """Choose what the cursor is on."""
+        if isinstance(self.focused, OptionList):
+            self.focused.action_select()
+
+    def action_sessions(self) -> None:
+        """Show the table of sessions."""
+        from valtui.screens.sessions import SessionsScreen
+
+        self.app.push_screen(SessionsScreen(self._home))
+
+
+def titled(widget: OptionList, title: str) -> OptionList:
+    """Return `widget` with a title on its border."""
+    widget.border_title = title
+    return widget
+
+
+def line(name: str, text: str, width: int = 16) -> Content:
+    """Return one line of a list: a name, and dimmer what it is about."""
+    return Content.assemble((f"{name:<{width}} ", "bold"), (text.replace("\n", " "), "dim"))
+
+
+def session_line(summary: SessionSummary) -> str:
+    """Return one line about a session."""
+    states = {"RUNNING": "●", "DONE": "✓", "FAILED": "✗", "KILLED": "✗", "LOST": "?", "QUEUED": "…"}
+    sign = states.get(summary.state, "○")
+    when = summary.spec.created.replace("T", " ").removesuffix("Z")[5:16]
+    return f"{sign} {summary.state:<8} {when}  {summary.spec.title}"
+
+
+def session_detail(summary: SessionSummary) -> str:
+    """Return two lines about a session."""
+    from valtui_trainer.session.safe import safe
+
+    runs = ", ".join(
+        f"{name} {status.state.lower()} {100 * status.progress:.0f} %"
+        for name, status in summary.runs
+    )
+    return safe(summary.spec.question or summary.spec.title) + "\n" + safe(runs)

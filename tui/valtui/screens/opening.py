@@ -1,0 +1,58 @@
+"""Between the wish to see a session and its first curves: reads the log off the screen's thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from valtui.feed import SessionFeed
+    from valtui_trainer.session.layout import SessionPaths
+
+
+class OpeningScreen(Screen[None]):
+    """Reads a session, then makes way for its live screen."""
+
+    BINDINGS = [Binding("escape", "app.back", "back")]  # noqa: RUF012
+
+    def __init__(self, session: SessionPaths) -> None:
+        """Open `session`."""
+        super().__init__()
+        self._session = session
+
+    def compose(self) -> ComposeResult:
+        """Say what is read."""
+        yield Static(f"reading {self._session.id} …", id="opening", markup=False)
+
+    def on_mount(self) -> None:
+        """Read after the first paint."""
+        self.call_after_refresh(self._read)
+
+    @work(thread=True, exclusive=True, group="open", description="read the session")
+    def _read(self) -> None:
+        from valtui.feed import SessionFeed
+        from valtui_trainer.session.errors import SessionError
+
+        try:
+            feed = SessionFeed(self._session)
+            feed.drain()
+        except (SessionError, OSError) as error:
+            self.app.call_from_thread(self._refuse, str(error))
+            return
+        import valtui.screens.live  # noqa: F401  imported here, so that the screen's thread need not
+
+        self.app.call_from_thread(self._show, feed)
+
+    def _show(self, feed: SessionFeed) -> None:
+        from valtui.screens.live import LiveScreen
+
+        if self.is_current:
+            self.app.switch_screen(LiveScreen(feed))
+
+    def _refuse(self, problem: str) -> None:
+        self.query_one("#opening", Static).update(f"{problem}\n\nescape: back")

@@ -1,0 +1,90 @@
+"""While a plan is checked and started: what happens, for how long already, and what is wrong."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from valtui_trainer.supervise.plan import Plan
+
+
+class PreparingScreen(ModalScreen["SessionPaths | str | None"]):
+    """Checks data, models and device in a child process, then starts the session.
+
+    Returns the session, a sentence on what is wrong (`leave_on_problem`), or None when left.
+    """
+
+    BINDINGS = [Binding("escape,enter", "leave", "back")]  # noqa: RUF012
+
+    def __init__(self, plan: Plan, home: Path, leave_on_problem: bool) -> None:
+        """Prepare `plan` in `home`."""
+        super().__init__()
+        self._plan = plan
+        self._home = home
+        self._leave_on_problem = leave_on_problem
+        self._began = time.monotonic()
+        self._wrong = False
+
+    def compose(self) -> ComposeResult:
+        """Show a title and what happens."""
+        title = self._plan.session.title
+        names = ", ".join(run.preset_name for run in self._plan.runs)
+        with Vertical(classes="dialog"):
+            yield Static(title, classes="dialog-title", markup=False)
+            yield Static(f"{names}\non {self._plan.session.device}", classes="dim", markup=False)
+            yield Static(id="doing", markup=False)
+
+    def on_mount(self) -> None:
+        """Start checking, and count the seconds."""
+        self._tick()
+        self.set_interval(0.5, self._tick)
+        self._prepare()
+
+    def _tick(self) -> None:
+        if not self._wrong:
+            seconds = time.monotonic() - self._began
+            self.query_one("#doing", Static).update(
+                f"checking data, models and device … {seconds:.0f} s"
+            )
+
+    @work(thread=True, exclusive=True, group="prepare", description="check and start")
+    def _prepare(self) -> None:
+        from valtui_trainer.session.errors import SessionError
+        from valtui_trainer.session.layout import prepare_home
+        from valtui_trainer.supervise.begin import begin
+        from valtui_trainer.supervise.validate import validate
+
+        try:
+            prepare_home(self._home)
+            answer = validate(self._plan.runs, self._home)
+            if answer.problems:
+                self.app.call_from_thread(self._refuse, "\n".join(answer.problems))
+                return
+            session = begin(self._plan, self._home)
+        except SessionError as error:
+            self.app.call_from_thread(self._refuse, str(error))
+            return
+        self.app.call_from_thread(self.dismiss, session)
+
+    def _refuse(self, problem: str) -> None:
+        if self._leave_on_problem:
+            self.dismiss(problem)
+            return
+        self._wrong = True
+        doing = self.query_one("#doing", Static)
+        doing.add_class("wrong")
+        doing.update(f"{problem}\n\nNothing was started. escape: back")
+
+    def action_leave(self) -> None:
+        """Go back once something is wrong; while checking, wait."""
+        if self._wrong:
+            self.dismiss(None)

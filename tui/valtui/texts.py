@@ -1,0 +1,103 @@
+"""Figures as people read them: numbers with intervals, durations, bytes, rates."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from valtui_trainer.measure.comparison import Mean
+    from valtui_trainer.measure.interval import Interval
+    from valtui_trainer.measure.volatility import Volatility
+
+    from valtui.figures import RunFigures
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return `value` with `digits` significant digits, "–" where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if magnitude < -4 or magnitude >= 6:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:.{max(0, digits - 1 - magnitude)}f}".replace("-", "−")
+
+
+def interval(found: Interval | None, scale: float = 1.0) -> str:
+    """Return `[low, high]`, or nothing where there is none."""
+    if found is None:
+        return ""
+    return f"[{number(found.low * scale, 2)}, {number(found.high * scale, 2)}]"
+
+
+def level(mean: Mean) -> str:
+    """Return a mean over seeds with its interval and n."""
+    if mean.interval is None:
+        return f"{number(mean.mean)} n={mean.n}"
+    half = (mean.interval.high - mean.interval.low) / 2
+    return f"{number(mean.mean)} ±{number(half, 2)} n={mean.n}"
+
+
+def percent(found: Volatility) -> str:
+    """Return a relative volatility in percent with its interval."""
+    if found.constant:
+        return "no fluctuation"
+    if math.isnan(found.value):
+        return "–"
+    text = f"{number(100 * found.value, 2)} % {interval(found.interval, 100)}".rstrip()
+    return text + (f" ▲{len(found.spikes)}" if found.spikes else "")
+
+
+def absolute(found: Volatility) -> str:
+    """Return a volatility in loss units with its interval."""
+    if found.constant:
+        return "no fluctuation"
+    return f"{number(found.value, 2)} {interval(found.interval)}".rstrip()
+
+
+def ratio(figures: RunFigures) -> str:
+    """Return the ratio of volatilities to the first run's, or why there is none."""
+    if figures.ratio is None:
+        return figures.ratio_note or "1 (reference)"
+    return f"{number(figures.ratio.value, 2)} {interval(figures.ratio.interval)}".rstrip()
+
+
+def best(figures: RunFigures) -> str:
+    """Return the best evaluation, where it was, and how many cannot be told from it."""
+    if figures.best is None:
+        return "–"
+    found = figures.best
+    alike = "" if found.look_alikes is None else f", {found.look_alikes} alike"
+    return f"{number(found.loss)} at epoch {found.epoch:.2f}{alike}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as m:ss, h:mm:ss or days."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def size(count: float) -> str:
+    """Return bytes with a unit."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def rate(images: float | None) -> str:
+    """Return images per second."""
+    if not images:
+        return "–"
+    return f"{images / 1000:.1f}k/s" if images >= 10_000 else f"{images:.0f}/s"

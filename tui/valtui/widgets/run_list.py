@@ -1,0 +1,125 @@
+"""The presets of a session, one after another: key, colour, state, figures, course. Draws what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.widget import Widget
+
+STATE_SIGNS = {
+    "QUEUED": "…", "STARTING": "◌", "RUNNING": "●", "PAUSED": "‖", "STOPPING": "◍", "BLOCKED": "!",
+    "DONE": "✓", "STOPPED": "■", "FAILED": "✗", "KILLED": "✗", "LOST": "?",
+}  # fmt: skip
+BAR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What one preset's two lines say; every text is ready to be shown.
+
+    Attributes:
+        number: its key, from 1.
+        overlaid: whether its lines stay when another preset is focused.
+        wrong: whether the state asks for attention.
+    """
+
+    number: int
+    name: str
+    state: str
+    focused: bool
+    overlaid: bool
+    wrong: bool
+    level: str
+    volatility: str
+    course: str
+    progress: float
+    doing: str
+
+
+class RunList(Widget):
+    """A list of presets; a click focuses one."""
+
+    COMPONENT_CLASSES = {  # noqa: RUF012
+        *(f"run-list--series-{number}" for number in range(1, 10)),
+        "run-list--dim",
+        "run-list--wrong",
+        "run-list--focused",
+    }
+    DEFAULT_CSS = """
+    RunList { height: auto; }
+    """
+
+    class Chosen(Message):
+        """A preset was clicked."""
+
+        def __init__(self, number: int) -> None:
+            """Say which, by its number from 1."""
+            super().__init__()
+            self.number = number
+
+    def __init__(self, **options: str | None) -> None:
+        """Begin empty."""
+        super().__init__(**options)  # type: ignore[arg-type]
+        self._rows: tuple[RunRow, ...] = ()
+
+    def show(self, rows: Sequence[RunRow]) -> None:
+        """Draw `rows`, if they differ from what is drawn."""
+        if tuple(rows) == self._rows:
+            return
+        grown = len(rows) != len(self._rows)
+        self._rows = tuple(rows)
+        self.refresh(layout=grown)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return two lines for each preset."""
+        return max(1, 2 * len(self._rows))
+
+    def on_click(self, event: events.Click) -> None:
+        """Focus the preset under the pointer."""
+        position = event.y // 2
+        if position < len(self._rows):
+            self.post_message(self.Chosen(self._rows[position].number))
+
+    def render(self) -> Text:
+        """Draw all presets."""
+        lines = [line for row in self._rows for line in self._lines(row)]
+        return Text("\n").join(lines)
+
+    def _lines(self, row: RunRow) -> tuple[Text, Text]:
+        colour = self._style(f"run-list--series-{(row.number - 1) % 9 + 1}")
+        dim = self._style("run-list--dim")
+        strong = self._style("run-list--focused") if row.focused else Style()
+        wrong = self._style("run-list--wrong") if row.wrong else dim
+        pointer = "▸" if row.focused else " "
+        width = max(20, self.content_size.width)
+        above = Text(no_wrap=True, overflow="ellipsis", end="")
+        above.append(pointer, strong)
+        above.append(f"{row.number} ", colour + Style(bold=True))
+        above.append("━━ " if row.overlaid else "   ", colour)
+        above.append(row.name, colour + strong)
+        rest = f"  {row.level}"
+        above.append(rest)
+        above.append(f"  {row.volatility}", strong)
+        room = width - above.cell_len - 2
+        if row.course and room >= 6:
+            above.append("  " + row.course[-room:], colour)
+        below = Text(no_wrap=True, overflow="ellipsis", end="")
+        below.append("   ")
+        below.append(f"{STATE_SIGNS.get(row.state, '○')} {row.state.lower():<8} ", wrong)
+        filled = round(BAR * row.progress)
+        below.append("━" * filled, colour)
+        below.append("─" * (BAR - filled), dim)
+        below.append(f" {100 * row.progress:3.0f} %  ", dim)
+        below.append(row.doing, wrong)
+        above.truncate(width, overflow="ellipsis")
+        below.truncate(width, overflow="ellipsis")
+        return above, below
+
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(name, partial=True)
