@@ -20,6 +20,9 @@ Formatter: TypeAlias = Callable[[float, float], str]
 FILLED = 0.4
 """An axis shrinks only when the data fill less of it than this."""
 
+HUGE, TINY = 1e300, 1e-290
+"""Beyond these an axis would overflow; what lies there is drawn at its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -87,7 +90,7 @@ def x_range(first: float, last: float, previous: tuple[float, float] | None) -> 
     """
     if previous is not None and previous[0] <= first and last <= previous[1]:
         return previous
-    if 0 <= first <= 0.5 * last:
+    if last > 0 and 0 <= first <= 0.5 * last:
         return 0.0, ceil_125(last)
     span = max(last - first, 1e-9 * max(abs(first), abs(last)), 1e-12)
     step = step_for(span, 5)
@@ -108,14 +111,16 @@ def y_scale(lo: float, hi: float, previous: Scale | None, log: bool = False) -> 
         low, high = previous.share(np.array([lo, hi])).tolist()
         if high - low >= FILLED or high == low:
             return previous
+    lo, hi = max(lo, -HUGE), min(hi, HUGE)
     if log:
-        low, high = floor_125(lo), ceil_125(hi)
+        lo = max(lo, TINY)
+        low, high = floor_125(lo), ceil_125(max(lo, hi))
         if high <= low * (1 + 1e-9):
             low, high = floor_125(lo * 0.6), ceil_125(hi * 1.6)
         return Scale(low, high, log=True)
     span = hi - lo
-    if span <= 1e-9 * max(abs(lo), abs(hi)) or span == 0:
-        span = abs(hi) or 1.0
+    if span <= max(1e-9 * max(abs(lo), abs(hi)), TINY):
+        span = abs(hi) if abs(hi) > TINY else 1.0
         return _round_out(hi - span / 2, hi + span / 2, span / 4)
     if 0 <= lo < 0.35 * hi:  # a zero near by is worth showing
         lo = 0.0
@@ -137,10 +142,15 @@ def ticks(scale: Scale, count: int) -> list[float]:
     """
     count = max(2, count)
     if not scale.log:
-        step = step_for(scale.hi - scale.lo, count - 1)
-        first = math.ceil(scale.lo / step - 1e-9)
-        last = math.floor(scale.hi / step + 1e-9)
-        return [round(index * step, 12) for index in range(first, last + 1)]
+        found: list[float] = []
+        for steps in (count - 1, count, 2 * count):  # a wide step may miss the axis
+            step = step_for(scale.hi - scale.lo, steps)
+            first = math.ceil(scale.lo / step - 1e-9)
+            last = math.floor(scale.hi / step + 1e-9)
+            found = [float(f"{index * step:.12g}") for index in range(first, last + 1)]
+            if found:
+                break
+        return found
     low, high = math.floor(math.log10(scale.lo) + 1e-9), math.ceil(math.log10(scale.hi) - 1e-9)
     for factors in ((1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
         found = [

@@ -84,8 +84,8 @@ def spans(
     """The vertical runs of dots that make one-dot lines, one run a dot column.
 
     Neighbouring points are connected by straight lines, across empty columns too, but never where
-    `joined` is false. Each column's run starts one dot after its left neighbour's ends, so that a
-    flat line is one dot thick.
+    `joined` is false. Two columns share the rows between them halfway, so that a flat line is one
+    dot thick.
 
     Args:
         top: Shape (series, dot columns): height of the highest point; NaN where there is none.
@@ -101,12 +101,16 @@ def spans(
     series, columns = top.shape
     there = top == top
     entry, leave = np.full((2, series, columns), np.nan)
-    edge = _between(there, first, last, joined)
-    entry[:, 1:], leave[:, :-1] = edge, edge
-    goal = np.where(there, np.floor(first), leave)
-    entry += np.sign(goal - entry)  # the dot at the edge is the left neighbour's
-    begin = np.fmin(np.fmin(np.floor(top), entry), leave)
-    stop = np.fmax(np.fmax(np.floor(bottom), entry), leave)
+    entry[:, 1:] = leave[:, :-1] = _between(there, first, last, joined)
+    between = (entry + leave) / 2  # where a column has no point but a line through it
+    begin = np.floor(np.where(there, top, between))
+    stop = np.floor(np.where(there, bottom, between))
+    for edge, own in ((entry, first), (leave, last)):
+        # Rows whose middle lies below the edge belong to the column on the lower side of it.
+        cut = np.ceil(edge - 0.5)
+        height_here = np.where(there, own, between)
+        begin = np.where(height_here > edge, np.fmin(begin, cut), begin)
+        stop = np.where(height_here < edge, np.fmax(stop, cut - 1), stop)
     nothing = np.isnan(begin)
     begin[nothing], stop[nothing] = height, -1
     return (
@@ -116,11 +120,11 @@ def spans(
 
 
 def _between(there: Bools, first: Floats, last: Floats, joined: Bools) -> Floats:
-    """The dot row in which a line goes from each column to the next; NaN where none does."""
+    """The height at which a line goes from each column to the next; NaN where none does."""
     series, columns = there.shape
     at = np.arange(columns)
     if there.all():  # no column is skipped
-        return np.where(joined[:, 1:], np.floor((last[:, :-1] + first[:, 1:]) / 2), np.nan)
+        return np.where(joined[:, 1:], (last[:, :-1] + first[:, 1:]) / 2, np.nan)
     left = np.maximum.accumulate(np.where(there, at, -1), axis=1)[:, :-1]
     right = np.minimum.accumulate(np.where(there, at, columns)[:, ::-1], axis=1)[:, ::-1][:, 1:]
     ends = (left >= 0) & (right < columns)
@@ -129,7 +133,7 @@ def _between(there: Bools, first: Floats, last: Floats, joined: Bools) -> Floats
     start, end = last.ravel().take(left_at, mode="clip"), first.ravel().take(right_at)
     share = (at[:-1] + 0.5 - left) / (right - left)
     linked = ends & joined.ravel().take(right_at)
-    return np.where(linked, np.floor(start + (end - start) * share), np.nan)
+    return np.where(linked, start + (end - start) * share, np.nan)
 
 
 def filled(level: Floats, joined: Bools) -> Floats:

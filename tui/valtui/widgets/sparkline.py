@@ -11,7 +11,7 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 def spark(
     values: Iterable[float], width: int, low: float | None = None, high: float | None = None
 ) -> str:
-    """Draw the newest values, one character each; more than width are averaged in equal groups.
+    """Draw values, one character each; more than width of them are averaged in equal groups.
 
     Args:
         values: Numbers in order; NaN is a gap and becomes a space, as does a group without a

@@ -1,0 +1,146 @@
+"""A real pseudo-terminal with a process behind it, read by an emulator. For tests only."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyte
+
+Cell = tuple[str, str, str]
+ROOT = Path(__file__).parents[2]
+
+
+class Terminal:
+    """The near end: what a user's terminal would be."""
+
+    def __init__(self, arguments: list[str], columns: int, rows: int, **environment: str) -> None:
+        self.screen = pyte.Screen(columns, rows)
+        self.stream = pyte.ByteStream(self.screen)
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        inherited = {
+            name: text
+            for name, text in os.environ.items()
+            if name not in {"COLUMNS", "LINES", "NO_COLOR", "COLORTERM"}
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+            env={
+                **inherited,
+                "TERM": "xterm-256color",
+                "PYTHONPATH": str(ROOT / "tui"),
+                **environment,
+            },
+        )
+        os.close(slave)
+
+    def read(self, seconds: float) -> bytes:
+        """What arrives until nothing has for so long."""
+        received = b""
+        while select.select([self.master], [], [], seconds)[0]:
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            received += data
+            self._show(data)
+        return received
+
+    def read_until(self, condition: Callable[[], bool], seconds: float = 20.0) -> bytes:
+        """What arrives until the screen fulfils a condition.
+
+        Raises:
+            AssertionError: It does not in time; the screen is in the message.
+        """
+        received = b""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError("the screen still shows\n" + self.text)
+            if select.select([self.master], [], [], 0.1)[0]:
+                with contextlib.suppress(OSError):
+                    data = os.read(self.master, 65536)
+                    received += data
+                    self._show(data)
+        return received
+
+    def _show(self, data: bytes) -> None:
+        # pyte takes private sequences such as CSI > 1 u for text
+        for private in (b"\x1b[>25u", b"\x1b[<u", b"\x1b[?2026$p", b"\x1b[?2048$p"):
+            data = data.replace(private, b"")
+        self.stream.feed(data)
+
+    def wait(self, seconds: float) -> None:
+        """Be a terminal that reads nothing for a while: the only wait without a condition."""
+        time.sleep(seconds)
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self.master, keys.encode())
+
+    @property
+    def text(self) -> str:
+        """The screen's characters, a line each."""
+        return "\n".join(self.screen.display)
+
+    def cells(self) -> list[list[Cell]]:
+        """Each cell's character and colours; a blank has no foreground that could be seen."""
+        rows = []
+        for row in range(self.screen.lines):
+            line = self.screen.buffer[row]
+            rows.append(
+                [
+                    (cell.data, "" if cell.data == " " else cell.fg, cell.bg)
+                    for cell in (line[column] for column in range(self.screen.columns))
+                ]
+            )
+        return rows
+
+    def hang_up(self) -> None:
+        """Close the near end, as a closed window does."""
+        os.close(self.master)
+        self.master = -1
+
+    def close(self) -> None:
+        """End whatever is left."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.master >= 0:
+            os.close(self.master)
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@contextlib.contextmanager
+def streaming(
+    mode: str, columns: int = 100, rows: int = 30, **environment: str
+) -> Iterator[Terminal]:
+    """`streaming_app.py` in a terminal of its own, its first data on the screen."""
+    program = str(Path(__file__).with_name("streaming_app.py"))
+    terminal = Terminal([program, mode], columns, rows, **environment)
+    try:
+        terminal.read_until(lambda: "panel 3" in terminal.text and "┤" in terminal.text)
+        yield terminal
+    finally:
+        terminal.close()

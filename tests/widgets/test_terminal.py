@@ -1,0 +1,122 @@
+"""What a real terminal shows: after many small updates, after a stall, after it has gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from widgets.terminal_process import Terminal, streaming
+
+from valtui.widgets.driver import HUNG_UP
+
+LIMIT = 5.0
+
+
+def step(terminal: Terminal) -> int:
+    words = terminal.text.split()
+    return int(words[1]) if words[:1] == ["step"] else -1
+
+
+def grow(terminal: Terminal, times: int) -> list[int]:
+    """Press n so often; the bytes of each update."""
+    sizes = []
+    for _ in range(times):
+        goal = step(terminal) + 4
+        terminal.press("n")
+        received = terminal.read_until(lambda goal=goal: step(terminal) == goal)
+        sizes.append(len(received) + len(terminal.read(0.05)))
+    return sizes
+
+
+def test_many_small_updates_leave_the_screen_that_a_full_repaint_draws() -> None:
+    with streaming("frames") as terminal:
+        grow(terminal, 30)
+        updated = terminal.cells()
+
+        terminal.press("f")
+        repainted = len(terminal.read(0.3))
+
+        assert repainted > 5_000
+        assert terminal.cells() == updated
+
+
+def test_an_update_is_a_small_part_of_a_full_repaint() -> None:
+    with streaming("frames", columns=200, rows=50) as terminal:
+        grow(terminal, 5)  # past the first steps of the x axis
+
+        sizes = sorted(grow(terminal, 30))
+
+        assert sizes[len(sizes) // 2] < 3_000
+        assert sum(sizes) / len(sizes) < 4_500
+
+
+def test_a_stalled_terminal_gets_the_newest_frame_and_hardly_any_stale_ones() -> None:
+    with streaming("stream", columns=200, rows=50) as terminal:
+        seen = step(terminal)
+        terminal.wait(3.0)
+
+        received = terminal.read_until(lambda: step(terminal) >= seen + 4 * 40)
+
+        assert len(received) < 250_000
+        terminal.press("q")
+        terminal.read(0.3)
+        assert terminal.process.wait(LIMIT) == 0
+
+
+def test_keys_work_while_the_terminal_takes_no_output() -> None:
+    with streaming("stream", columns=200, rows=50) as terminal:
+        terminal.wait(2.0)
+
+        terminal.press("q")
+        terminal.read(1.0)
+
+        assert terminal.process.wait(LIMIT) == 0
+
+
+def test_closing_the_terminal_ends_the_process() -> None:
+    with streaming("stream") as terminal:
+        terminal.hang_up()
+
+        assert terminal.process.wait(LIMIT) == HUNG_UP
+
+
+@pytest.mark.parametrize("mode", ["frames", "stream"])
+def test_a_hang_up_signal_ends_the_process(mode: str) -> None:
+    with streaming(mode) as terminal:
+        os.kill(terminal.process.pid, signal.SIGHUP)
+        os.kill(terminal.process.pid, signal.SIGCONT)
+        terminal.read(0.5)
+
+        assert terminal.process.wait(LIMIT) == HUNG_UP
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        {"TERM": "screen"},
+        {"TERM": "linux"},
+        {"TERM": "dumb"},
+        {"TERM": "xterm-256color", "NO_COLOR": "1"},
+        {"TERM": "linux", "TEXTUAL_THEME": "ansi-dark"},
+    ],
+    ids=lambda environment: " ".join(environment.values()),
+)
+def test_a_chart_is_legible_on_any_kind_of_terminal(environment: dict[str, str]) -> None:
+    with streaming("frames", **environment) as terminal:
+        grow(terminal, 1)
+
+        assert "1.0┤" in terminal.text
+        assert "└┬─" in terminal.text
+        assert {"1", "2", "3", "4"} <= {cell[0] for row in terminal.cells() for cell in row}
+        drawn = [
+            (ink, ground)
+            for row in terminal.cells()
+            for character, ink, ground in row
+            if "\u2800" < character < "\u2900"
+        ]
+        assert drawn
+        assert all(ink != ground or ink == "default" for ink, ground in drawn)
+        colours = len({ink for ink, _ in drawn})
+        assert colours >= (1 if "NO_COLOR" in environment else 4)
