@@ -1,0 +1,40 @@
+"""`python -m bench`: measure everything and write the figures, with date and machine, to RESULTS.md."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from bench import machine, screen, trainer
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+PARTS = {"trainer": trainer, "screen": screen}
+
+
+def replace_section(text: str, name: str, body: str) -> str:
+    """Return `text` with the section called `name` replaced, or appended."""
+    section = f"<!-- {name} -->\n{body}\n<!-- /{name} -->"
+    pattern = re.compile(f"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
+    if pattern.search(text):
+        return pattern.sub(lambda _: section, text)
+    return f"{text.rstrip()}\n\n{section}\n"
+
+
+def main(names: list[str]) -> int:
+    """Measure the parts called `names`, or all."""
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"no part is called {unknown[0]!r}; there are {', '.join(PARTS)}")
+        return 2
+    for name in names or list(PARTS):
+        print(f"{name} …", flush=True)
+        part = PARTS[name]
+        body = f"## {name}\n\n{(part.__doc__ or '').strip()}\n\n{machine.describe()}\n\n" + "\n".join(part.main())
+        text = RESULTS.read_text() if RESULTS.exists() else "# Figures\n\nRepeat them with `make bench`.\n"
+        RESULTS.write_text(replace_section(text, name, body))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
