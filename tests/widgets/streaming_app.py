@@ -2,7 +2,7 @@
 
     python streaming_app.py MODE
 
-MODE `frames` grows the data by one point for each key `n`; `stream` grows it by itself, without
+MODE `frames` grows the data by four points for each key `n`, 300 for `m`; `stream` grows it by itself, without
 asking the driver whether anybody reads. `f` repaints all, `q` quits.
 """
 
@@ -31,6 +31,7 @@ class Streaming(App[None]):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         ("n", "grow"),
+        ("m", "grow(300)"),
         ("f", "repaint"),
         ("q", "quit"),
     ]
@@ -74,8 +75,8 @@ class Streaming(App[None]):
         self.step += points
         self.query_one(Static).update(f"step {self.step}")
 
-    def action_grow(self) -> None:
-        self.grow(4)
+    def action_grow(self, points: int = 4) -> None:
+        self.grow(points)
 
     def action_repaint(self) -> None:
         self.refresh()

@@ -343,7 +343,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.lists(VALUES, max_size=20), max_size=4),
     st.integers(1, 40),
@@ -355,7 +355,9 @@ def test_whatever_the_values_a_picture_can_be_drawn(
 ) -> None:
     order = drawing_order(
         [
-            Series(str(index), index, data := pyramid(series), data, data, (Mark(0, None, "x", ""),))
+            Series(
+                str(index), index, data := pyramid(series), data, data, (Mark(0, None, "x", ""),)
+            )
             for index, series in enumerate(values)
         ]
     )

@@ -12,17 +12,13 @@ from hypothesis import strategies as st
 from valtui.widgets import pyramid as module
 from valtui.widgets.pyramid import Envelope, Pyramid
 
-VALUES = st.one_of(
-    st.floats(-1e6, 1e6), st.sampled_from([0.0, 1.0, math.nan, math.inf, -math.inf])
-)
+VALUES = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([0.0, 1.0, math.nan, math.inf, -math.inf]))
 
 
 @st.composite
 def points(draw: st.DrawFn) -> tuple[list[float], list[float]]:
     y = draw(st.lists(VALUES, max_size=80))
-    steps = draw(
-        st.lists(st.sampled_from([0.0, 0.5, 1.0, 7.0]), min_size=len(y), max_size=len(y))
-    )
+    steps = draw(st.lists(st.sampled_from([0.0, 0.5, 1.0, 7.0]), min_size=len(y), max_size=len(y)))
     return [float(at) for at in np.cumsum(steps)], y
 
 
@@ -50,7 +46,9 @@ def slowly(x: list[float], y: list[float], lo: float, hi: float, columns: int) -
                 joined[k] = not gap
             low[k], high[k], last[k] = min(low[k], value), max(high[k], value), value
         gap = not finite
-    return Envelope(*(np.array(part) for part in (low, high, first, last, nonfinite, count, joined)))
+    return Envelope(
+        *(np.array(part) for part in (low, high, first, last, nonfinite, count, joined))
+    )
 
 
 def assert_same(answer: Envelope, expected: Envelope) -> None:

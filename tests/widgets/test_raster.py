@@ -156,8 +156,6 @@ def test_a_line_is_dim_up_to_the_given_column() -> None:
 def test_a_spot_takes_its_cell_and_one_outside_is_left_out() -> None:
     lines = np.array([cells([[1, 1]])])
 
-    result = raster.compose(
-        lines, spots=[raster.Spot(0, 1, "▲", 0), raster.Spot(9, 9, "◆", 0)]
-    )
+    result = raster.compose(lines, spots=[raster.Spot(0, 1, "▲", 0), raster.Spot(9, 9, "◆", 0)])
 
     assert "".join(map(chr, result.characters()[0])) == "⠁▲"

@@ -43,15 +43,19 @@ class Scale:
         if not self.log:
             return (values - self.lo) / (self.hi - self.lo)
         with np.errstate(invalid="ignore", divide="ignore"):
-            shares = np.log10(values / self.lo) / math.log10(self.hi / self.lo)
+            shares = (np.log10(values) - math.log10(self.lo)) / self._decades
             return np.where(np.isfinite(shares), shares, np.nan)
+
+    @property
+    def _decades(self) -> float:
+        return math.log10(self.hi) - math.log10(self.lo)
 
     def row(self, value: float, rows: int) -> int | None:
         """The cell row of a value, clipped to the plot; None for what has no place on the axis."""
         if not math.isfinite(value) or (self.log and value <= 0):
             return None
         if self.log:
-            share = math.log10(value / self.lo) / math.log10(self.hi / self.lo)
+            share = (math.log10(value) - math.log10(self.lo)) / self._decades
         else:
             share = (value - self.lo) / (self.hi - self.lo)
         return min(max(int(((1.0 - share) * (4 * rows - 1) + 0.5) // 4), 0), rows - 1)
@@ -107,14 +111,16 @@ def y_scale(lo: float, hi: float, previous: Scale | None, log: bool = False) -> 
         previous: The scale in use, kept while the data fit in it and fill enough of it.
         log: Whether by log10.
     """
-    if previous is not None and previous.log == log and previous.lo <= lo and hi <= previous.hi:
-        low, high = previous.share(np.array([lo, hi])).tolist()
-        if high - low >= FILLED or high == low:
-            return previous
-    lo, hi = max(lo, -HUGE), min(hi, HUGE)
+    bottom = TINY if log else -HUGE
+    lo = min(max(lo, bottom), HUGE)
+    hi = min(max(hi, lo), HUGE)
+    if previous is not None and previous.log == log:
+        grown = _grown(lo, hi, previous)
+        low, high = grown.share(np.array([lo, hi])).tolist()
+        if high - low >= FILLED or (high == low and grown == previous):
+            return grown
     if log:
-        lo = max(lo, TINY)
-        low, high = floor_125(lo), ceil_125(max(lo, hi))
+        low, high = floor_125(lo), ceil_125(hi)
         if high <= low * (1 + 1e-9):
             low, high = floor_125(lo * 0.6), ceil_125(hi * 1.6)
         return Scale(low, high, log=True)
@@ -125,6 +131,23 @@ def y_scale(lo: float, hi: float, previous: Scale | None, log: bool = False) -> 
     if 0 <= lo < 0.35 * hi:  # a zero near by is worth showing
         lo = 0.0
     return _round_out(lo, hi, span / 8)
+
+
+def _grown(lo: float, hi: float, previous: Scale) -> Scale:
+    """The previous bounds, moved out generously on the side that data have crossed."""
+    low, high = previous.lo, previous.hi
+    if previous.log:
+        return Scale(
+            min(low, floor_125(lo / 2)) if lo < low else low,
+            max(high, ceil_125(hi)) if hi > high else high,
+            log=True,
+        )
+    step = step_for(max(hi, high) - min(lo, low), 4)
+    if lo < low:
+        low = 0.0 if 0 <= lo < 0.35 * max(hi, high) else math.floor(lo / step + 1e-9) * step
+    if hi > high:
+        high = math.ceil(hi / step - 1e-9) * step
+    return Scale(low, high)
 
 
 def _round_out(lo: float, hi: float, step: float) -> Scale:
