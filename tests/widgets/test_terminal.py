@@ -6,9 +6,9 @@ import os
 import signal
 
 import pytest
-from widgets.terminal_process import Terminal, streaming
 
 from valtui.widgets.driver import HUNG_UP
+from widgets.terminal_process import Terminal, streaming
 
 LIMIT = 5.0
 

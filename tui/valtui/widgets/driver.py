@@ -7,6 +7,7 @@ driver draws nothing itself.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import selectors
@@ -14,6 +15,7 @@ import signal
 import threading
 import time
 from codecs import getincrementaldecoder
+from queue import Empty, Queue
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -104,11 +106,24 @@ class ValtuiDriver(LinuxDriver):
             if len(data) > SMALL or queue.qsize() >= 2 * QUEUE_LIMIT:
                 if not self._dropping:
                     self._dropping = True
+                    self._drop_queued(queue)
                     self._loop.call_soon_threadsafe(self._await_drain)
                 return
         if self._ending and self._dropping and self._writer_thread._queue.full():
             return  # nobody reads: leaving is more important than leaving tidily
         super().write(data)
+
+    @staticmethod
+    def _drop_queued(queue: Queue[str | None]) -> None:
+        """Take frames that wait out of the queue: the repaint shows all that they would."""
+        kept: list[str | None] = []
+        with contextlib.suppress(Empty):
+            while True:
+                data = queue.get_nowait()
+                if data is None or len(data) <= SMALL:
+                    kept.append(data)
+        for data in kept:
+            queue.put_nowait(data)
 
     def _await_drain(self) -> None:
         """Look again until all output is gone, then repaint what was dropped."""

@@ -100,21 +100,26 @@ class Summary:
 
     Attributes:
         series: What is drawn, the focused last.
-        lines: Their envelopes.
+        values: Shape (4, series, 2 * columns): high, low, first and last of their envelopes.
+        joined: Shape (series, 2 * columns), likewise.
         bands: Their bands' lower and upper envelopes, or None.
     """
 
     series: tuple[Series, ...]
-    lines: tuple[Envelope, ...]
+    values: Floats
+    joined: raster.Bools
     bands: tuple[tuple[Envelope, Envelope] | None, ...]
 
     def bounds(self) -> tuple[float, float] | None:
         """Smallest and largest value, bands included; None where there is no finite one."""
-        lows = [line.low for line in self.lines] + [band[0].low for band in self.bands if band]
-        highs = [line.high for line in self.lines] + [band[1].high for band in self.bands if band]
-        if not lows:
+        if not self.series:
             return None
-        low, high = float(np.fmin.reduce(lows, axis=None)), float(np.fmax.reduce(highs, axis=None))
+        low = float(np.fmin.reduce(self.values[1], axis=None))
+        high = float(np.fmax.reduce(self.values[0], axis=None))
+        for band in self.bands:
+            if band is not None:
+                low = float(np.fmin(low, np.fmin.reduce(band[0].low)))
+                high = float(np.fmax(high, np.fmax.reduce(band[1].high)))
         return (low, high) if low <= high else None
 
 
@@ -131,9 +136,21 @@ def summarise(series: tuple[Series, ...], window: Window, log: bool) -> Summary:
         source = pyramid.positive if log else pyramid
         return source.query(window.lo, window.hi, 2 * window.columns)
 
+    lines = [envelope(one.pyramid) for one in series]
+    shape = (len(series), 2 * window.columns)
+    values = np.array(
+        [
+            [line.high for line in lines],
+            [line.low for line in lines],
+            [line.first for line in lines],
+            [line.last for line in lines],
+        ],
+        dtype=np.float64,
+    ).reshape(4, *shape)
     return Summary(
         series,
-        tuple(envelope(one.pyramid) for one in series),
+        values,
+        np.array([line.joined for line in lines], dtype=np.bool_).reshape(shape),
         tuple(
             (envelope(one.low), envelope(one.high)) if one.low and one.high else None
             for one in series
@@ -161,18 +178,8 @@ def draw(summary: Summary, window: Window, scale: Scale, rows: int) -> Picture:
     if not summary.series:
         return raster.blank(rows, window.columns)
     height = 4 * rows
-    lines = summary.lines
-    joined = np.array([line.joined for line in lines])
-    values = np.array(
-        [
-            [line.high for line in lines],
-            [line.low for line in lines],
-            [line.first for line in lines],
-            [line.last for line in lines],
-        ]
-    )
-    top, bottom, first, last = _heights(values, scale, height)
-    begin, stop = raster.spans(top, bottom, first, last, joined, height)
+    top, bottom, first, last = _heights(summary.values, scale, height)
+    begin, stop = raster.spans(top, bottom, first, last, summary.joined, height)
     cells = raster.braille(begin, stop, rows)
     bands = [(index, _band(band, scale, rows)) for index, band in enumerate(summary.bands) if band]
     dim_until = [
@@ -220,7 +227,7 @@ def _marks(
             if mark.kind == "seam":
                 seams.append((column, mark.glyph, index + raster.DIM))
                 continue
-            value = mark.y if mark.y is not None else _known(summary.lines[index].last, column)
+            value = mark.y if mark.y is not None else _known(summary.values[3, index], column)
             row = scale.row(value, rows)
             row = 0 if row is None else row
             if mark.kind == "spike":
@@ -241,10 +248,11 @@ def _ends(summary: Summary, window: Window, scale: Scale, rows: int) -> list[Spo
     """Each series' own sign right after its newest point; where two collide, one moves a row."""
     taken: set[tuple[int, int]] = set()
     spots = []
+    last = summary.values[3]
+    newest = last.shape[1] - 1 - np.argmax((last == last)[:, ::-1], axis=1)  # bucket of each
     for index in reversed(range(len(summary.series))):  # the topmost chooses first
-        last = summary.lines[index].last
-        bucket = len(last) - 1 - int(np.argmax(last[::-1] == last[::-1]))  # of the newest value
-        row = scale.row(float(last[bucket]), rows)
+        bucket = int(newest[index])
+        row = scale.row(float(last[index, bucket]), rows)
         if row is None:
             continue
         column = min(bucket // 2 + 1, window.columns - 1)

@@ -111,12 +111,11 @@ def spans(
         height_here = np.where(there, own, between)
         begin = np.where(height_here > edge, np.fmin(begin, cut), begin)
         stop = np.where(height_here < edge, np.fmax(stop, cut - 1), stop)
-    nothing = np.isnan(begin)
+    nothing = begin != begin
     begin[nothing], stop[nothing] = height, -1
-    return (
-        np.clip(begin, 0, height).astype(np.int64),
-        np.clip(stop, -1, height - 1).astype(np.int64),
-    )
+    np.minimum(np.maximum(begin, 0, out=begin), height, out=begin)
+    np.minimum(np.maximum(stop, -1, out=stop), height - 1, out=stop)
+    return begin.astype(np.int64), stop.astype(np.int64)
 
 
 def _between(there: Bools, first: Floats, last: Floats, joined: Bools) -> Floats:
@@ -198,11 +197,9 @@ def compose(
         np.copyto(dots, np.bitwise_or.reduce(lines, axis=0), where=ink)
     for index in range(series):
         until = dim_until[index] if index < len(dim_until) else 0
+        np.copyto(owner, index, where=drawn[index])
         if until > 0:
-            owner[:, :until][drawn[index, :, :until]] = index + DIM
-            owner[:, until:][drawn[index, :, until:]] = index
-        else:
-            owner[drawn[index]] = index
+            np.copyto(owner[:, :until], index + DIM, where=drawn[index, :, :until])
     for spot in spots:
         if 0 <= spot.row < rows and 0 <= spot.column < columns:
             glyph[spot.row, spot.column] = ord(spot.glyph)
