@@ -291,6 +291,21 @@ async def test_the_focused_series_lies_on_top_and_is_bold() -> None:
         assert all(segment.style and segment.style.bold for segment in drawn)
 
 
+async def test_moving_the_focus_changes_the_colours_at_once() -> None:
+    app = Shown()
+    async with app.run_test(size=SIZE) as pilot:
+        chart = app.query_one(Chart)
+        level, other = pyramid([1.0] * 21), pyramid([1.0] * 21)
+        chart.show([Series("a", 0, level, focused=True), Series("b", 1, other)])
+        await pilot.pause()
+        before = app.export_screenshot()
+
+        chart.show([Series("a", 0, level), Series("b", 1, other, focused=True)])
+        await pilot.pause()
+
+        assert app.export_screenshot() != before
+
+
 async def test_bands_and_the_dim_part_have_weaker_colours_of_the_same_series() -> None:
     app = Shown()
     async with app.run_test(size=SIZE):

@@ -190,6 +190,7 @@ class Chart(Widget):
         self._label_width = 0
         self._layout = Layout(0, 0, 0, 0)
         self._canvas = Canvas.blank(0, 0)
+        self._drawn: tuple[int, ...] = ()
         self._styles_of: dict[int, Style] = {}
         self._dragged: tuple[int, tuple[float, float]] | None = None
 
@@ -215,12 +216,30 @@ class Chart(Widget):
             self._label_width = 0
         if {one.key for one in series} != {one.key for one in self._series}:
             self._auto = self._scale = None
+        looks = [(one.colour, one.focused) for one in self._order]
         self._series, self._order = tuple(series), drawing_order(series)
         self._x_label, self._y_format, self._x_end = x_label, y_format, x_end
-        self.refresh_data()
+        self._drawn = self._lengths()
+        self._redraw()
+        if looks != [(one.colour, one.focused) for one in self._order]:
+            self._styles_of = {}  # the same code now means another colour
+            self.refresh()
 
     def refresh_data(self) -> None:
         """Draw points that were appended; only the cells that changed go to the terminal."""
+        if (lengths := self._lengths()) != self._drawn:
+            self._redraw()
+            self._drawn = lengths
+
+    def _lengths(self) -> tuple[int, ...]:
+        return tuple(
+            len(pyramid)
+            for one in self._order
+            for pyramid in (one.pyramid, one.low, one.high)
+            if pyramid is not None
+        )
+
+    def _redraw(self) -> None:
         if self.is_attached and self.size:
             self._update(self._build())
 
@@ -237,13 +256,13 @@ class Chart(Widget):
         """Show x from lo to hi without telling anybody: for linked charts."""
         if math.isfinite(lo) and math.isfinite(hi) and hi > lo and (lo, hi) != self._view:
             self._view = (lo, hi)
-            self.refresh_data()
+            self._redraw()
 
     def show_all(self) -> None:
         """Show all of x again without telling anybody: for linked charts."""
         if self._view is not None:
             self._view = None
-            self.refresh_data()
+            self._redraw()
 
     def zoom(self, factor: float, around: float | None = None) -> None:
         """Show 1 / factor of what is seen: above 1 goes nearer.
@@ -281,13 +300,13 @@ class Chart(Widget):
 
     def watch_log(self) -> None:
         self._scale, self._label_width = None, 0
-        self.refresh_data()
+        self._redraw()
 
     def watch_cursor(self) -> None:
-        self.refresh_data()
+        self._redraw()
 
     def watch_empty(self) -> None:
-        self.refresh_data()
+        self._redraw()
 
     def _look(self, lo: float, hi: float) -> None:
         """Go to a view, kept inside of all that there is."""
