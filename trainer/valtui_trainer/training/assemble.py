@@ -13,14 +13,17 @@ import torch
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training import generators, models
-from valtui_trainer.training.augment import Augmentation
-from valtui_trainer.training.data.arrays import Images
+from valtui_trainer.training.augment import build as build_augmentation
+from valtui_trainer.training.data.arrays import Images, Parts
+from valtui_trainer.training.data.digests import data_digest, digest_of
 from valtui_trainer.training.data.errors import DataError
-from valtui_trainer.training.data.load import load
-from valtui_trainer.training.data.split import Split, split
+from valtui_trainer.training.data.feeder import place
+from valtui_trainer.training.data.loading import load
+from valtui_trainer.training.data.split import Split, shuffled_rows, split
+from valtui_trainer.training.data.statistics import channel_statistics
 from valtui_trainer.training.data.validation_set import describe
 from valtui_trainer.training.devices import memory_for_data
-from valtui_trainer.training.feeding import Batches, channel_statistics, place
+from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.timetable import Timetable, make_timetable
 
@@ -56,8 +59,8 @@ class Material:
     notes: tuple[str, ...]
 
 
-def read_split(spec: RunSpec, home: Path) -> tuple[Split, str, tuple[str, ...]]:
-    """Return the split data of `spec`, its source in words, and remarks.
+def read_split(spec: RunSpec, home: Path) -> tuple[Parts, Split]:
+    """Return the data of `spec` as its source gives it, and split.
 
     Raises:
         DataError: the data cannot be used.
@@ -69,11 +72,7 @@ def read_split(spec: RunSpec, home: Path) -> tuple[Split, str, tuple[str, ...]]:
         cache=home / "cache",
         bad_images=preset.bad_images,
     )
-    return (
-        split(parts, split_seed=preset.split_seed, val_size=preset.val_size),
-        parts.source,
-        parts.notes,
-    )
+    return parts, split(parts, split_seed=preset.split_seed, val_size=preset.val_size)
 
 
 def timetable_of(preset: Preset, train_size: int) -> Timetable:
@@ -88,41 +87,40 @@ def timetable_of(preset: Preset, train_size: int) -> Timetable:
         raise DataError(str(error)) from None
 
 
-def prepare(spec: RunSpec, home: Path, device: torch.device) -> Material:
-    """Read, split and place the data of `spec`.
+def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = None) -> Material:
+    """Read, split and place the data of `spec`; `room` overrides the bytes of images on the device.
 
     Raises:
         DataError: the data cannot be used.
     """
     preset = spec.preset
-    found, source, notes = read_split(spec, home)
+    parts, found = read_split(spec, home)
     timetable = timetable_of(preset, len(found.train.labels))
-    mean, deviation = channel_statistics(found.train.images)
-    room = memory_for_data(device)
+    mean, deviation = channel_statistics(found.train)
+    room = memory_for_data(device) if room is None else room
 
     def placed(images: Images) -> Batches:
-        return place(images, device, mean, deviation, room)
+        return place(images, device, mean.tolist(), deviation.tolist(), room)
 
-    size = len(found.val.labels)
-    order = np.random.default_rng(generators.seed_of(preset.split_seed, "train-subset"))
-    subset = np.sort(order.permutation(len(found.train.labels))[:size])
+    subset = shuffled_rows(len(found.train), preset.split_seed, "train-subset")[: len(found.val)]
+    train_set = placed(found.train)
     counts = np.bincount(found.val.labels)
     counts = counts[counts > 0]
     return Material(
-        train_set=placed(found.train),
+        train_set=train_set,
         val_set=placed(found.val),
         test_set=placed(found.test) if found.test is not None else None,
-        train_subset=torch.from_numpy(subset).to(device),
+        train_subset=torch.from_numpy(np.sort(subset)).to(train_set.index_device),
         timetable=timetable,
-        shape=tuple(found.train.images.shape[1:]),
+        shape=found.train.shape,
         classes=len(found.train.names),
         balanced=bool(counts.max() <= UNBALANCED * counts.min()),
-        source=source,
-        data_digest=found.data_digest,
+        source=parts.source,
+        data_digest=data_digest(parts),
         split_digest=found.digest,
-        validation_digest=found.validation_digest,
+        validation_digest=digest_of([("val", found.val)]),
         validation_arrays=describe(found.val, found.val_index),
-        notes=notes,
+        notes=parts.notes,
     )
 
 
@@ -150,18 +148,10 @@ def build_replica(
     spec: RunSpec, seed: int, material: Material, device: torch.device, log_every: int
 ) -> Replica:
     """Return one seed of `spec`, ready to train."""
-    settings = spec.preset.augmentation
-    augmentation = Augmentation(
-        rotation=settings.rotation,
-        shift_x=settings.shift_x,
-        shift_y=settings.shift_y,
-        flip=settings.flip,
-        zoom=settings.zoom,
-        brightness=settings.brightness,
-        contrast=settings.contrast,
-    )
     model = build_model(spec, seed, material.shape, material.classes)
-    return Replica(seed, model, spec.preset, augmentation, device, log_every)
+    return Replica(
+        seed, model, spec.preset, build_augmentation(spec.preset.augmentation), device, log_every
+    )
 
 
 def warm_up(spec: RunSpec, material: Material, device: torch.device) -> int:
@@ -171,7 +161,7 @@ def warm_up(spec: RunSpec, material: Material, device: torch.device) -> int:
     warm-up also brings the first kernels and the peak of memory before the clock runs.
     """
     trial = build_replica(spec, spec.seeds[0], material, device, log_every=WARM_UP_STEPS)
-    trial.begin_epoch(len(material.train_set))
+    trial.begin_epoch(material.train_set)
     trial.model.train()
     taken = 0
     began = time.monotonic()

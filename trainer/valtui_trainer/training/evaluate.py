@@ -39,20 +39,18 @@ def evaluate(
     was_training = model.training
     model.eval()
     losses, correct, labels = [], [], []
-    with torch.inference_mode():
-        position = 0
-        size = batch_size(data, index)
-        while position < len(index):
-            images, targets = data.batch(index[position : position + size])
-            with torch.autocast(images.device.type, torch.bfloat16, enabled=autocast):
-                logits = model(images)
-            losses.append(functional.cross_entropy(logits.float(), targets, reduction="none"))
+    size = batch_size(data, index)
+    for position in range(0, len(index), size):
+        images, targets = data.batch(index[position : position + size])
+        autocasting = torch.autocast(images.device.type, torch.bfloat16, enabled=autocast)
+        with torch.inference_mode(), autocasting:
+            logits = model(images).float()
+            losses.append(functional.cross_entropy(logits, targets, reduction="none"))
             correct.append(logits.argmax(1) == targets)
-            labels.append(targets)
-            position += size
-        all_losses = torch.cat(losses).cpu().numpy()
-        hits = torch.cat(correct).cpu().numpy()
-        classes = torch.cat(labels).cpu().numpy()
+        labels.append(targets)
+    all_losses = torch.cat(losses).cpu().numpy()
+    hits = torch.cat(correct).cpu().numpy()
+    classes = torch.cat(labels).cpu().numpy()
     model.train(was_training)
     return Evaluation(
         losses=all_losses,
@@ -64,8 +62,7 @@ def evaluate(
 
 def batch_size(data: Batches, index: torch.Tensor) -> int:
     """Return how many images to evaluate at once, by the pixels of one."""
-    with torch.inference_mode():
-        image, _ = data.batch(index[:1])
+    image, _ = data.batch(index[:1])
     pixels = image.shape[-1] * image.shape[-2]
     return max(16, PIXELS_AT_ONCE.get(image.device.type, PIXELS_AT_ONCE["cpu"]) // pixels)
 

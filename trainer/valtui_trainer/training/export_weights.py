@@ -36,7 +36,7 @@ def export(request: Request) -> Answer:
     if not chosen:
         return Answer(problem=f"The checkpoint holds no seed {request.seed}.")
     out = Path(request.out)
-    written = []
+    written: list[str] = []
     for one in chosen:
         path = (
             out

@@ -1,4 +1,4 @@
-"""Batches for the loop: what it asks of a data set on the device, and which kind a set becomes."""
+"""What the loop asks of a data set, wherever its images lie."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import torch
 
 
 class Batches(Protocol):
-    """Images on, or streamed to, a device."""
+    """Images on, or streamed to, a device.
+
+    Attributes:
+        device: where batches come out.
+        index_device: where indices are best kept: others would have to be waited for.
+    """
+
+    device: torch.device
+    index_device: torch.device
 
     def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return normalised images (b, c, h, w) and labels (b,) of `index` (b,), without waiting."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from valtui_trainer.session.append import Records
 from valtui_trainer.session.layout import AttemptPaths
-from valtui_trainer.session.losses import Losses, LossRows
+from valtui_trainer.session.losses import LossRows
 from valtui_trainer.session.records import Event, Train, Val
 from valtui_trainer.training.control import Control
+
+if TYPE_CHECKING:
+    from valtui_trainer.session.losses import Losses
 
 SYNC_SECONDS = 5.0
 
@@ -47,7 +50,7 @@ class Journal:
         self._events = Records(attempt.events, self._blocked)
         self._rows: LossRows | None = None
         self._synced = time.monotonic()
-        self._before_block = ("training", None)
+        self._before_block: tuple[str, float | None] = ("training", None)
 
     def open_rows(self, columns: int, digest: str) -> None:
         """Prepare the per-sample rows of the validation set."""

@@ -93,7 +93,7 @@ class Loop:
         size = len(self.train_set)
         for replica in self.replicas:
             if in_epoch == 0:
-                replica.begin_epoch(size)
+                replica.begin_epoch(self.train_set)
             replica.step(self.train_set, position, rate)
         self.images += min(self.preset.batch_size, size - position) * len(self.replicas)
         self.step += 1
@@ -140,7 +140,7 @@ class Loop:
         self.wait_for_device()
         started = self.clock()
         self.control.enter("evaluating", self.preset.deadline or LONG_DEADLINE)
-        everything = torch.arange(len(self.val_set), device=self.train_subset.device)
+        everything = torch.arange(len(self.val_set), device=self.val_set.index_device)
         autocast = self.preset.precision == "bfloat16"
         losses = []
         for replica in self.replicas:
@@ -178,8 +178,8 @@ class Loop:
 
     def wait_for_device(self) -> None:
         """Let queued training steps end, so that their time is not taken for the evaluation's."""
-        if self.train_subset.device.type == "cuda":
-            torch.cuda.synchronize(self.train_subset.device)
+        if self.train_set.device.type == "cuda":
+            torch.cuda.synchronize(self.train_set.device)
 
     def write_checkpoint(self) -> None:
         """Write a checkpoint; a failure is loud but does not end the training."""
@@ -216,9 +216,8 @@ class Loop:
         self.step = state["step"]
         self.clock.set(state["time"])
         self.checkpoints.restore(state)
-        mid_epoch = self.step % self.timetable.steps_per_epoch != 0
         for replica, theirs in zip(self.replicas, state["replicas"], strict=True):
-            replica.load_state(theirs, len(self.train_set), mid_epoch)
+            replica.load_state(theirs, self.train_set, begun=self.step > 0)
 
     def obey(self) -> None:
         """Answer the commands that came, and wait while paused."""

@@ -55,14 +55,14 @@ class Replica:
         self._taken = 0
         self._autocast = preset.precision == "bfloat16"
 
-    def begin_epoch(self, size: int) -> None:
-        """Draw the order of the next epoch over `size` images."""
+    def begin_epoch(self, batches: Batches) -> None:
+        """Draw the order of the next epoch over `batches`."""
         self._epoch_state = self._order.get_state()
         if self._preset.shuffle:
-            order = torch.randperm(size, generator=self._order)
+            order = torch.randperm(len(batches), generator=self._order)
         else:
-            order = torch.arange(size)
-        self._indices = order.to(self._device)
+            order = torch.arange(len(batches))
+        self._indices = order.to(batches.index_device)
 
     def step(self, batches: Batches, position: int, rate: float) -> None:
         """Take the optimizer step on the batch that begins at `position` of the epoch's order.
@@ -119,13 +119,13 @@ class Replica:
             "losses": self._losses[: self._taken].clone(),
         }
 
-    def load_state(self, state: State, size: int, mid_epoch: bool) -> None:
-        """Continue where `state` was taken; `mid_epoch` draws that epoch's order again."""
+    def load_state(self, state: State, batches: Batches, begun: bool) -> None:
+        """Continue where `state` was taken; `begun` draws the order of its epoch again."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._order.set_state(state["order"])
-        if mid_epoch:
-            self.begin_epoch(size)
+        if begun:
+            self.begin_epoch(batches)
         self._dropout.set_state(state["dropout"])
         self._augment.set_state(state["augment"])
         self._global_state = state["global"]

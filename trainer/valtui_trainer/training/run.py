@@ -73,7 +73,6 @@ def run_attempt(folder: Path) -> int:
     write_document(places.attempt.final, final)
     control.end()
     lock.release()
-    ensure_supervisor(places.session)
     return 1 if final.status == "failed" else 0
 
 
@@ -150,7 +149,7 @@ def test(loop: Loop, material: Material, device: torch.device) -> Final:
     if material.test_set is None or best is None:
         return final
     loop.journal.phase("testing", LONG_DEADLINE)
-    index = torch.arange(len(material.test_set), device=device)
+    index = torch.arange(len(material.test_set), device=material.test_set.index_device)
     losses: dict[str, float | None] = {}
     accuracies: dict[str, float | None] = {}
     for replica, state in zip(loop.replicas, best["replicas"], strict=True):
@@ -265,8 +264,9 @@ def prefer_to_die_first() -> None:
 
 
 def main(folder: str) -> int:
-    """Run the attempt in `folder`; see `run_attempt`."""
+    """Run the attempt in `folder`, and see to it that the session's queue goes on after it."""
     began = time.monotonic()
     code = run_attempt(Path(folder))
+    ensure_supervisor(Places.of(Path(folder)).session)
     sys.stderr.write(f"ended with code {code} after {time.monotonic() - began:.1f} s\n")
     return code

@@ -40,9 +40,9 @@ def check(question: Question) -> Answer:
         key = (preset.data, preset.split_seed, preset.val_size, preset.bad_images, spec.data_root)
         if key not in read:
             try:
-                found, _, remarks = read_split(spec, Path(question.home))
+                parts, found = read_split(spec, Path(question.home))
                 read[key] = found
-                notes.update(dict.fromkeys(remarks))
+                notes.update(dict.fromkeys(parts.notes))
             except DataError as error:
                 read[key] = str(error)
         data = read[key]
@@ -51,8 +51,7 @@ def check(question: Question) -> Answer:
             continue
         try:
             timetable_of(preset, len(data.train.labels))
-            height, width, channels = data.train.images.shape[1:]
-            build_model(spec, spec.seeds[0], (height, width, channels), len(data.train.names))
+            build_model(spec, spec.seeds[0], data.train.shape, len(data.train.names))
         except (DataError, ModelError) as error:
             problems[f"{spec.preset_name}: {error}"] = None
     return Answer(list(problems), list(notes))

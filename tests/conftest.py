@@ -1,0 +1,22 @@
+"""What all tests share: a home of their own, and tiny real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.tiny import write_digits
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of the test's own, and no configuration of the user's."""
+    monkeypatch.setenv("VALTUI_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few hundred real digits as an `.npz`."""
+    return write_digits(tmp_path_factory.mktemp("digits") / "digits.npz")
