@@ -40,9 +40,9 @@ class Scale:
 
     def share(self, values: Floats) -> Floats:
         """Finite values or NaN to 0 (lo) .. 1 (hi), unclipped; NaN too where there is no logarithm."""
-        if not self.log:
-            return (values - self.lo) / (self.hi - self.lo)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            if not self.log:
+                return (values - self.lo) / (self.hi - self.lo)
             shares = (np.log10(values) - math.log10(self.lo)) / self._decades
             return np.where(np.isfinite(shares), shares, np.nan)
 

@@ -21,7 +21,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from valtui.widgets import axis, frame, raster
+from valtui.widgets import axis, frame, palette
 from valtui.widgets.compositor import write_exact_cells
 from valtui.widgets.frame import Canvas, Layout
 from valtui.widgets.plot import Mark, Series, Window, draw, drawing_order, scale_for, summarise
@@ -44,83 +44,8 @@ class Chart(Widget):
 
     ALLOW_MAXIMIZE: ClassVar[bool | None] = True
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "chart--axis",
-        "chart--grid",
-        "chart--cursor",
-        "chart--cursor-label",
-        "chart--empty",
-        "chart--band",
-        "chart--dim",
-        "chart--focused",
-        *(f"chart--series-{number}" for number in range(1, 10)),
-    }
-
-    DEFAULT_CSS = """
-    Chart {
-        width: 1fr;
-        height: 1fr;
-        & > .chart--axis { color: $foreground 60%; }
-        & > .chart--grid { color: $foreground 14%; }
-        & > .chart--cursor { color: $foreground 45%; }
-        & > .chart--cursor-label { color: $background; background: $foreground 80%; }
-        & > .chart--empty { color: $foreground 60%; text-style: italic; }
-        & > .chart--band { text-opacity: 45%; }
-        & > .chart--dim { text-opacity: 45%; }
-        & > .chart--focused { text-style: bold; }
-        /* Okabe and Ito's colours, lightened for a dark ground: told apart by the colour-blind. */
-        & > .chart--series-1 { color: #56b4e9; }
-        & > .chart--series-2 { color: #e69f00; }
-        & > .chart--series-3 { color: #2fc48d; }
-        & > .chart--series-4 { color: #e38bc0; }
-        & > .chart--series-5 { color: #f0e442; }
-        & > .chart--series-6 { color: #f0652f; }
-        & > .chart--series-7 { color: #7d8cff; }
-        & > .chart--series-8 { color: #c4c4c4; }
-        & > .chart--series-9 { color: #a9d86e; }
-        &:light {
-            & > .chart--grid { color: $foreground 18%; }
-            & > .chart--band { text-opacity: 55%; }
-            & > .chart--series-1 { color: #0072b2; }
-            & > .chart--series-2 { color: #b36b00; }
-            & > .chart--series-3 { color: #00805c; }
-            & > .chart--series-4 { color: #b0508a; }
-            & > .chart--series-5 { color: #857a00; }
-            & > .chart--series-6 { color: #c43d00; }
-            & > .chart--series-7 { color: #4a4fd0; }
-            & > .chart--series-8 { color: #5c5c5c; }
-            & > .chart--series-9 { color: #4d7a1a; }
-        }
-        &:ansi {
-            & > .chart--axis { color: ansi_white; }
-            & > .chart--grid { color: ansi_bright_black; }
-            & > .chart--cursor { color: ansi_white; }
-            & > .chart--cursor-label {
-                color: ansi_default; background: ansi_default; text-style: reverse;
-            }
-            & > .chart--empty { color: ansi_default; }
-            & > .chart--band { text-opacity: 100%; text-style: dim; }
-            & > .chart--dim { text-opacity: 100%; text-style: dim; }
-            & > .chart--series-1 { color: ansi_bright_cyan; }
-            & > .chart--series-2 { color: ansi_yellow; }
-            & > .chart--series-3 { color: ansi_green; }
-            & > .chart--series-4 { color: ansi_bright_magenta; }
-            & > .chart--series-5 { color: ansi_bright_yellow; }
-            & > .chart--series-6 { color: ansi_red; }
-            & > .chart--series-7 { color: ansi_bright_blue; }
-            & > .chart--series-8 { color: ansi_bright_white; }
-            & > .chart--series-9 { color: ansi_bright_green; }
-        }
-        &:ansi:light {
-            & > .chart--axis { color: ansi_default; }
-            & > .chart--cursor { color: ansi_default; }
-            & > .chart--series-1 { color: ansi_blue; }
-            & > .chart--series-4 { color: ansi_magenta; }
-            & > .chart--series-5 { color: ansi_cyan; }
-            & > .chart--series-8 { color: ansi_default; }
-        }
-    }
-    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = palette.COMPONENTS
+    DEFAULT_CSS = palette.CSS
 
     log: reactive[bool] = reactive(False, repaint=False, init=False)  # type: ignore[assignment]
     """Whether y is on a log axis. (It hides Textual's logger, which a chart does not use.)"""
@@ -480,20 +405,7 @@ class Chart(Widget):
         return style
 
     def _make_style(self, code: int) -> Style:
-        names = _FIXED.get(code)
-        if names is None:
-            index = code % raster.DIM
-            layer = code // raster.DIM * raster.DIM
-            if not 0 <= index < len(self._order):
-                return self.rich_style
-            one = self._order[index]
-            names = (f"chart--series-{one.colour % 9 + 1}",)
-            if layer == raster.BAND:
-                names += ("chart--band",)
-            elif layer == raster.DIM:
-                names += ("chart--dim",)
-            elif one.focused:
-                names += ("chart--focused",)
+        names = palette.components(code, self._order)
         merged = self.get_component_styles(*names)
         ground = self.background_colors[1]
         if merged.has_rule("background"):
@@ -502,13 +414,3 @@ class Chart(Widget):
         if ink.ansi is None and ground.ansi is None:
             ink = ground.blend(ink, ink.a * merged.text_opacity, 1.0)
         return Style.from_color(ink.rich_color, ground.rich_color) + merged.text_style
-
-
-_FIXED: dict[int, tuple[str, ...]] = {
-    frame.AXIS: ("chart--axis",),
-    frame.GRID: ("chart--grid",),
-    frame.CURSOR: ("chart--cursor",),
-    frame.CURSOR_LABEL: ("chart--cursor-label",),
-    frame.EMPTY: ("chart--empty",),
-    raster.NOBODY: ("chart--axis",),
-}

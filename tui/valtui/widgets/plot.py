@@ -181,7 +181,7 @@ def draw(summary: Summary, window: Window, scale: Scale, rows: int) -> Picture:
     top, bottom, first, last = _heights(summary.values, scale, height)
     begin, stop = raster.spans(top, bottom, first, last, summary.joined, height)
     cells = raster.braille(begin, stop, rows)
-    bands = [(index, _band(band, scale, rows)) for index, band in enumerate(summary.bands) if band]
+    bands = _bands(summary, scale, rows)
     dim_until = [
         0 if one.dim_until is None else min(max(window.column(one.dim_until), 0), window.columns)
         for one in summary.series
@@ -201,16 +201,24 @@ def _heights(values: Floats, scale: Scale, height: int) -> Floats:
     return (1.0 - scale.share(values)) * (height - 1) + 0.5
 
 
-def _band(band: tuple[Envelope, Envelope], scale: Scale, rows: int) -> raster.Bytes:
-    lower, upper = band
+def _bands(summary: Summary, scale: Scale, rows: int) -> list[tuple[int, raster.Bytes]]:
+    """(index of its series, filled cells) of each band."""
+    there = [(index, band) for index, band in enumerate(summary.bands) if band is not None]
+    if not there:
+        return []
     height = 4 * rows
-    edges = _heights(np.array([upper.high, lower.low]), scale, height)
-    top, bottom = raster.filled(edges[0], upper.joined), raster.filled(edges[1], lower.joined)
-    there = ~(np.isnan(top) | np.isnan(bottom))
-    begin = np.where(there, np.clip(np.floor(top), 0, height), height).astype(np.int64)
-    stop = np.where(there, np.clip(np.floor(bottom), -1, height - 1), -1).astype(np.int64)
-    cells: raster.Bytes = raster.braille(begin[None], stop[None], rows)[0]
-    return cells
+    values = np.array(
+        [[upper.high for _, (_, upper) in there], [lower.low for _, (lower, _) in there]]
+    )
+    tops, bottoms = _heights(values, scale, height)
+    for row, (_, (lower, upper)) in enumerate(there):
+        tops[row] = raster.filled(tops[row], upper.joined)
+        bottoms[row] = raster.filled(bottoms[row], lower.joined)
+    known = (tops == tops) & (bottoms == bottoms)
+    begin = np.where(known, np.minimum(np.maximum(np.floor(tops), 0), height), height)
+    stop = np.where(known, np.minimum(np.maximum(np.floor(bottoms), -1), height - 1), -1)
+    cells = raster.braille(begin.astype(np.int64), stop.astype(np.int64), rows)
+    return [(index, cells[row]) for row, (index, _) in enumerate(there)]
 
 
 def _marks(

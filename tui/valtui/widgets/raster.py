@@ -142,8 +142,8 @@ def filled(level: Floats, joined: Bools) -> Floats:
         level: Shape (dot columns,), NaN where there is no point.
         joined: Whether a point connects to the one before it.
     """
-    known = np.flatnonzero(~np.isnan(level))
-    if not len(known):
+    known = np.flatnonzero(level == level)
+    if len(known) in (0, len(level)):
         return level
     at = np.arange(len(level))
     full = np.interp(at, known, level[known], left=np.nan, right=np.nan)
@@ -190,7 +190,7 @@ def compose(
         sparse = cells & (_BAND_LEFT | _BAND_RIGHT)
         here = sparse > 0
         np.copyto(dots, sparse, where=here)
-        owner[here] = index + BAND
+        np.copyto(owner, index + BAND, where=here)
     drawn = lines > 0
     if series:
         ink = drawn.any(axis=0)
