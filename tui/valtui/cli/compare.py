@@ -1,0 +1,153 @@
+"""`valtui compare`: the runs of a session side by side, as a table or as one JSON document.
+
+The shape of the document is a contract; `schema` counts its incompatible changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from valtui import texts
+from valtui.cli import output
+from valtui.cli.parsing import Parser, add_json, add_session, home_of
+from valtui_trainer.presets.keys import show_value
+from valtui_trainer.session.listing import find_session
+
+if TYPE_CHECKING:
+    from valtui_trainer.measure.comparison import Mean
+    from valtui_trainer.measure.interval import Interval
+    from valtui_trainer.measure.volatility import Volatility
+
+    from valtui.feed import SessionFeed
+    from valtui.figures import RunFigures
+
+Entry = dict[str, Any]
+
+NOTES = (
+    "val loss: mean over the last 10 evaluations; ± is half the 95 % Student-t interval over n seeds.",
+    "volatility: the jumps between evaluations that are left after the trend, with the 90 % interval;",
+    "▲ counts spikes, which make that interval too narrow.",
+    "ratio: relative volatility against the first run's, with the 90 % F interval.",
+)
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare what `compare` takes."""
+    add_session(parser, run=False)
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Read the session and compare its runs."""
+    session = find_session(home_of(arguments), arguments.session)
+    from valtui.feed import SessionFeed
+    from valtui.figures import compare
+
+    feed = SessionFeed(session)
+    feed.drain()
+    figures = compare(feed.runs) if feed.runs else []
+    if arguments.json:
+        output.document(describe(feed, figures))
+        return 0
+    output.line(feed.spec.question or feed.spec.title)
+    output.line()
+    write_table(figures)
+    output.line()
+    for note in NOTES:
+        output.line(note)
+    return 0
+
+
+def write_table(figures: list[RunFigures]) -> None:
+    """Write the comparison, a row a run."""
+    keys = list(figures[0].differs) if figures else []
+    accuracy = "accuracy" if all(one.balanced for one in figures) else "balanced accuracy"
+    header = [
+        "run", *keys, "state", "val loss", "best", "volatility", "in %", "ratio", accuracy, "images/s"
+    ]  # fmt: skip
+    output.table(header, [row_of(one) for one in figures])
+
+
+def row_of(one: RunFigures) -> list[str]:
+    """Return the cells of one run."""
+    return [
+        one.id,
+        *(show_value(value) for value in one.differs.values()),
+        one.status.state.lower(),
+        texts.level(one.level),
+        texts.best(one),
+        texts.absolute(one.absolute),
+        texts.percent(one.relative),
+        texts.ratio(one),
+        texts.level(one.accuracy),
+        texts.rate(one.images_per_second) + (" (shared)" if one.shared_device else ""),
+    ]
+
+
+def describe(feed: SessionFeed, figures: list[RunFigures]) -> Entry:
+    """Return the comparison as JSON has it."""
+    return {
+        "schema": output.SCHEMA,
+        "session": feed.spec.id,
+        "study": feed.spec.study,
+        "question": feed.spec.question,
+        "reference": figures[0].id if figures else None,
+        "runs": [describe_run(one, feed) for one in figures],
+    }
+
+
+def describe_run(one: RunFigures, feed: SessionFeed) -> Entry:
+    """Return one run of the comparison."""
+    return {
+        "id": one.id,
+        "preset": one.preset,
+        "state": one.status.state,
+        "reason": one.status.reason,
+        "seeds": list(feed.run(one.id).spec.seeds),
+        "evaluations": one.evaluations,
+        "differs": one.differs,
+        "val_loss_last_window": describe_mean(one.level),
+        "accuracy_last_window": describe_mean(one.accuracy),
+        "accuracy_kind": "plain" if one.balanced else "balanced",
+        "best": None
+        if one.best is None
+        else {
+            "step": one.best.step,
+            "epoch": one.best.epoch,
+            "val_loss": one.best.loss,
+            "look_alikes": one.best.look_alikes,
+        },
+        "volatility": describe_volatility(one.absolute),
+        "volatility_relative": describe_volatility(one.relative),
+        "volatility_ratio_to_reference": None
+        if one.ratio is None
+        else {"value": float(one.ratio.value), "interval_90_f": bounds(one.ratio.interval)},
+        "volatility_ratio_note": one.ratio_note,
+        "images_per_second": one.images_per_second,
+        "shares_device": one.shared_device,
+    }
+
+
+def describe_mean(found: Mean) -> Entry:
+    """Return a mean over seeds; no interval at n = 1."""
+    return {
+        "mean": float(found.mean),
+        "interval_95_student_t_over_seeds": bounds(found.interval),
+        "n_seeds": int(found.n),
+    }
+
+
+def describe_volatility(found: Volatility) -> Entry:
+    """Return a volatility: in loss units, or as a fraction of the loss for the relative one."""
+    return {
+        "value": float(found.value),
+        "interval_90_chi2": bounds(found.interval),
+        "constant": bool(found.constant),
+        "spikes": len(found.spikes),
+    }
+
+
+def bounds(found: Interval | None) -> list[float] | None:
+    """Return an interval as [low, high]."""
+    return None if found is None else [float(found.low), float(found.high)]

@@ -1,0 +1,130 @@
+"""`valtui stop`, `pause` and `resume`: put a command down, wait a little for its answer, say it."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from valtui.cli import output
+from valtui.cli.output import CommandError
+from valtui.cli.parsing import Parser, add_session, home_of
+from valtui_trainer.session.layout import RunPaths, SessionPaths
+from valtui_trainer.session.listing import find_run, find_session, runs_of
+from valtui_trainer.session.records import Event
+from valtui_trainer.session.state import RESUMABLE, RunStatus, run_status, supervisor_alive
+from valtui_trainer.session.tail import Tail
+
+Wish = Literal["stop", "pause", "resume"]
+PATIENCE_SECONDS = 10.0
+LOOK_SECONDS = 0.1
+LIVING = frozenset({"STARTING", "RUNNING", "PAUSED", "STOPPING", "BLOCKED"})
+
+APPLIES: dict[Wish, Callable[[RunStatus], bool]] = {
+    "stop": lambda status: not status.ended and status.state != "STOPPING",
+    "pause": lambda status: status.state in LIVING - {"PAUSED", "STOPPING"},
+    "resume": lambda status: status.state == "PAUSED" or status.state in RESUMABLE,
+}
+REACHED: dict[Wish, Callable[[RunStatus], bool]] = {
+    "stop": lambda status: status.ended,
+    "pause": lambda status: status.state == "PAUSED",
+    "resume": lambda status: status.state in LIVING - {"PAUSED", "STOPPING"},
+}
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare what the three take."""
+    add_session(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Send the command to the run, or to all runs it can apply to, and report the answers."""
+    wish: Wish = arguments.command
+    session = find_session(home_of(arguments), arguments.session)
+    chosen = choose(session, wish, arguments.run)
+    pending = {run.id: Asked(session, run, wish) for run in chosen}
+    failed = False
+    waiting = threading.Event()
+    until = time.monotonic() + PATIENCE_SECONDS
+    while pending and time.monotonic() < until:
+        for name, asked in list(pending.items()):
+            answer = asked.answer()
+            if answer is not None:
+                del pending[name]
+                failed |= answer.startswith("refused")
+                output.line(f"{name}: {answer}")
+        output.flush()
+        waiting.wait(LOOK_SECONDS if pending else 0)
+    for name, asked in pending.items():
+        state = asked.status().state.lower()
+        output.line(f"{name}: asked to {wish}; not answered within 10 s, it is {state}")
+    return 1 if failed or pending else 0
+
+
+def choose(session: SessionPaths, wish: Wish, wanted: str | None) -> list[RunPaths]:
+    """Return the runs that the command goes to.
+
+    Raises:
+        CommandError: there is none to which it can apply.
+    """
+    supervised = supervisor_alive(session)
+    runs = [run for run, _ in runs_of(session)]
+    if wanted is not None:
+        runs = [find_run(session, wanted)]
+    statuses = {run.id: run_status(run, supervised) for run in runs}
+
+    def applies(run: RunPaths) -> bool:
+        status = statuses[run.id]
+        abandoned = wish == "resume" and status.state == "QUEUED" and not supervised
+        return abandoned or APPLIES[wish](status)
+
+    chosen = [run for run in runs if applies(run)]
+    if not chosen:
+        states = ", ".join(f"{name} is {status.state}" for name, status in statuses.items())
+        raise CommandError(f"there is nothing to {wish} in {session.id}: {states or 'no runs'}.")
+    return chosen
+
+
+class Asked:
+    """One run that was sent a command."""
+
+    def __init__(self, session: SessionPaths, run: RunPaths, wish: Wish) -> None:
+        """Send it."""
+        from valtui_trainer.supervise.begin import command
+        from valtui_trainer.supervise.launch import ensure_supervisor
+
+        self._session = session
+        self._run = run
+        self._wish = wish
+        self._tails: dict[int, Tail[Event]] = {}
+        self._session_events = Tail(session.events, Event)
+        self._id: str | None = None
+        if self.status().state == "QUEUED" and wish == "resume":
+            ensure_supervisor(session)
+        else:
+            self._id = command(session, wish, run.id)
+
+    def status(self) -> RunStatus:
+        """Return the run's state now."""
+        return run_status(self._run, supervisor_alive(self._session))
+
+    def answer(self) -> str | None:
+        """Return what was answered or came about, or None as long as nothing has."""
+        for event in self._news():
+            if event.kind == "command" and event.data.get("id") == self._id:
+                return event.message or self._wish
+        status = self.status()
+        if REACHED[self._wish](status):
+            return status.state.lower() + (f": {status.reason}" if status.reason else "")
+        return None
+
+    def _news(self) -> list[Event]:
+        for number in self._run.attempt_numbers():
+            if number not in self._tails:
+                self._tails[number] = Tail(self._run.attempt(number).events, Event)
+        news = self._session_events.read()
+        for tail in self._tails.values():
+            news.extend(tail.read())
+        return news

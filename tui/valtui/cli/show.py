@@ -1,0 +1,192 @@
+"""`valtui show`: what a session is, how its runs stand, and how they ended."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import msgspec
+
+from valtui import texts
+from valtui.cli import output
+from valtui.cli.parsing import Parser, add_json, add_session, home_of
+from valtui.cli.presets import base_of
+from valtui.cli.sessions import describe_status
+from valtui_trainer.presets.keys import difference, settings, show_value, varying
+from valtui_trainer.presets.library import Library
+from valtui_trainer.session.documents import read_document
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.history import History, read_history
+from valtui_trainer.session.layout import RunPaths, SessionPaths
+from valtui_trainer.session.listing import find_run, find_session, runs_of, session_size
+from valtui_trainer.session.records import Final, RunSpec, SessionSpec
+from valtui_trainer.session.safe import safe
+from valtui_trainer.session.state import run_status, supervisor_alive
+
+Entry = dict[str, Any]
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare what `show` takes."""
+    add_session(parser)
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Show the session, or one of its runs."""
+    session = find_session(home_of(arguments), arguments.session)
+    found = describe(session, arguments.run)
+    if arguments.json:
+        output.document(found)
+    else:
+        write(found)
+    return 0
+
+
+def describe(session: SessionPaths, wanted: str | None = None) -> Entry:
+    """Return everything `show` says, as JSON has it."""
+    spec = read_document(session.spec, SessionSpec)
+    if spec is None:
+        raise SessionError(
+            f"{session.folder} holds no session.json: its start was broken off, or is under way."
+        )
+    runs = runs_of(session)
+    table = differing([run_spec for _, run_spec in runs])
+    if wanted is not None:
+        chosen = find_run(session, wanted).id
+        runs = [(paths, run_spec) for paths, run_spec in runs if paths.id == chosen]
+    supervised = supervisor_alive(session)
+    return {
+        "schema": output.SCHEMA,
+        "id": spec.id,
+        "path": safe(str(session.folder)),
+        "title": spec.title,
+        "study": spec.study,
+        "question": spec.question,
+        "started": spec.created,
+        "device": spec.device,
+        "parallel": spec.parallel or None,
+        "host": spec.host,
+        "versions": spec.versions,
+        "command": [safe(word) for word in spec.command],
+        "supervised": supervised,
+        "bytes": session_size(session),
+        "runs": [describe_run(paths, one, table[one.id], supervised) for paths, one in runs],
+    }
+
+
+def differing(specs: list[RunSpec]) -> dict[str, Entry]:
+    """Return what is particular about each run: against each other, or a lone one against the base."""
+    if len(specs) == 1:
+        return {specs[0].id: difference(specs[0].preset, base_of(Library.open()))}
+    keys = varying([spec.preset for spec in specs])
+    return {
+        spec.id: {key: value for key, value in settings(spec.preset).items() if key in keys}
+        for spec in specs
+    }
+
+
+def describe_run(paths: RunPaths, spec: RunSpec, differs: Entry, supervised: bool) -> Entry:
+    """Return what is said about one run."""
+    history = read_history(paths)
+    attempt = paths.last_attempt()
+    final = read_document(attempt.final, Final) if attempt is not None else None
+    return {
+        "id": spec.id,
+        "preset": spec.preset_name,
+        **describe_status(run_status(paths, supervised)),
+        "seeds": spec.seeds,
+        "device": spec.device,
+        "threads": spec.threads,
+        "differs": differs,
+        "settings": settings(spec.preset),
+        "start": msgspec.to_builtins(history.starts[-1]) if history.starts else None,
+        "attempts": len(paths.attempt_numbers()),
+        "train_points": len(history.train),
+        "val_points": len(history.val),
+        "damaged_lines_skipped": history.skipped,
+        "last_evaluation": last_evaluation(history),
+        "warnings": [event.message for _, event in history.events if event.kind == "warning"],
+        "final": msgspec.to_builtins(final) if final is not None else None,
+    }
+
+
+def last_evaluation(history: History) -> Entry | None:
+    """Return the newest evaluation, a loss for each seed."""
+    if not history.val:
+        return None
+    newest = history.val[-1][1]
+    same = [record for _, record in history.val if record.step == newest.step]
+    return {
+        "step": newest.step,
+        "epoch": newest.epoch,
+        "val_loss": {str(record.seed): record.val_loss for record in same},
+        "val_accuracy": {str(record.seed): record.val_accuracy for record in same},
+    }
+
+
+def write(found: Entry) -> None:
+    """Write the description as text."""
+    output.line(f"session   {found['id']}")
+    if found["question"]:
+        output.line(f"question  {found['question']}")
+    output.line(f"started   {found['started']} on {found['host']}, {found['device']}")
+    output.line(f"command   {' '.join(found['command'])}")
+    output.line(f"folder    {found['path']} ({texts.size(found['bytes'])})")
+    for run in found["runs"]:
+        output.line()
+        write_run(run)
+
+
+def write_run(run: Entry) -> None:
+    """Write one run as text."""
+    progress = f"step {run['step']}"
+    if run["total_steps"]:
+        progress += f" of {run['total_steps']} ({100 * run['progress']:.0f} %)"
+    left = f", {texts.duration(run['seconds_left'])} left" if run["seconds_left"] else ""
+    output.line(f"{run['id']}  {run['state']}  {progress}{left}")
+    if run["reason"]:
+        output.line(f"  reason      {run['reason']}")
+    pairs = ", ".join(f"{key} {show_value(value)}" for key, value in run["differs"].items())
+    output.line(
+        f"  settings    {pairs or 'as the base'}; seeds {', '.join(map(str, run['seeds']))}"
+    )
+    start = run["start"]
+    if start:
+        output.line(f"  device      {start['device']} ({start['device_name']})")
+        output.line(
+            f"  data        {start['data_source']}: {start['train_size']} training, "
+            f"{start['val_size']} validation, {start['test_size']} test images, "
+            f"{'x'.join(map(str, start['image_shape']))}, {start['classes']} classes"
+        )
+        output.line(f"  digests     data {start['data_digest']}, split {start['split_digest']}")
+        output.line(f"  parameters  {start['parameters']}")
+    output.line(
+        f"  log         {run['val_points']} evaluations, {run['train_points']} training records, "
+        f"{run['attempts']} attempt(s)"
+    )
+    if run["damaged_lines_skipped"]:
+        output.line(f"  damaged     {run['damaged_lines_skipped']} lines were skipped")
+    for warning in run["warnings"]:
+        output.line(f"  warning     {warning}")
+    if run["last_evaluation"]:
+        last = run["last_evaluation"]
+        output.line(
+            f"  newest      epoch {last['epoch']:.2f}: val loss {by_seed(last['val_loss'])}, "
+            f"accuracy {by_seed(last['val_accuracy'])}"
+        )
+    final = run["final"]
+    if final and final["best_step"] is not None:
+        output.line(
+            f"  best        step {final['best_step']}: val loss {texts.number(final['best_val_loss'])}"
+        )
+    if final and final["test_loss"]:
+        output.line(
+            f"  test        loss {by_seed(final['test_loss'])}, "
+            f"accuracy {by_seed(final['test_accuracy'] or {})}"
+        )
+
+
+def by_seed(values: dict[str, float | None]) -> str:
+    """Return the values of all seeds, in order."""
+    return ", ".join(texts.number(value) for value in values.values())

@@ -1,0 +1,1 @@
+"""Takes what a session holds out into files that other tools read."""
