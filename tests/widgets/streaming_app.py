@@ -73,7 +73,7 @@ class Streaming(App[None]):
                     pyramid.append(x, [value(at, 4 * number + index) for at in x])
                 chart.refresh_data()
         self.step += points
-        self.query_one(Static).update(f"step {self.step}")
+        self.query_one(Static).update(f"step {self.step}", layout=False)
 
     def action_grow(self, points: int = 4) -> None:
         self.grow(points)
