@@ -55,7 +55,7 @@ def test_the_lookup_table_sets_the_dots_of_each_run_and_no_other(
     np.testing.assert_array_equal(dots, expected)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(LEVELS, min_size=2, max_size=24).filter(lambda levels: len(levels) % 2 == 0))
 def test_every_point_in_sight_has_its_dot_and_every_line_is_unbroken(levels: list[float]) -> None:
     dots = line(levels)
