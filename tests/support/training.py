@@ -17,7 +17,7 @@ from valtui_trainer.training.control import Control
 from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.loop import Loop
-from valtui_trainer.training.run import run_attempt
+from valtui_trainer.training.attempt import run_attempt
 
 
 def make_run(home: Path, preset: Preset, seeds: tuple[int, ...] = (0,)) -> RunPaths:

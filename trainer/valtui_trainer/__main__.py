@@ -9,7 +9,7 @@ def main(arguments: list[str]) -> int:
     """Run one task; return the exit code."""
     task = arguments[0] if arguments else ""
     if task == "run":
-        from valtui_trainer.training.run import main as run
+        from valtui_trainer.training.attempt import main as run
 
         return run(arguments[1])
     if task == "validate":

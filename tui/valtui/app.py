@@ -78,7 +78,7 @@ class ValtuiApp(App[str]):
 
         self.push_screen(OpeningScreen(session))
 
-    def action_back(self) -> None:
+    async def action_back(self) -> None:
         """Leave the topmost screen."""
         if len(self.screen_stack) > 2:
             self.pop_screen()

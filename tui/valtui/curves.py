@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from valtui_trainer.measure.volatility import rolling, volatility
 
 from valtui.feed import Array, RunFeed
 from valtui.widgets.plot import Mark, Series
 from valtui.widgets.pyramid import Pyramid
+from valtui_trainer.measure.volatility import rolling, volatility
 
 Axis = Literal["step", "epoch", "time"]
 WINDOW = 10
@@ -144,6 +144,10 @@ class RunCurves:
             Mark(float(np.interp(seam, steps, x)), None, "┆", "seam") for seam in self.run.seams
         )
 
+    def _dim_until(self, line: Line) -> float | None:
+        """Return where the line stops being dim: nowhere yet, while the curve still descends."""
+        return line.middle.last_x if self.dim_until is None else self.dim_until
+
     def series(self, what: str, number: int, *, visible: bool, focused: bool) -> Series:
         """Return one of the lines as a chart's series; `number` is the preset's, from 1."""
         line: Line = getattr(self.lines, what)
@@ -157,9 +161,7 @@ class RunCurves:
             low=line.low if (several or volatile) else None,
             high=line.high if (several or volatile) else None,
             marks=marks + self.seams,
-            dim_until=(self.dim_until if self.dim_until is not None else np.inf)
-            if volatile
-            else None,
+            dim_until=self._dim_until(line) if volatile else None,
             glyph=str(number),
             visible=visible,
             focused=focused,

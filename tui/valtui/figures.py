@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from valtui.feed import RunFeed, ValMatrix
 from valtui_trainer.measure.best import best_evaluation, look_alikes
 from valtui_trainer.measure.comparison import (
     Mean,
@@ -17,8 +19,6 @@ from valtui_trainer.measure.comparison import (
     volatility_ratio,
 )
 from valtui_trainer.measure.volatility import Volatility, volatility
-
-from valtui.feed import RunFeed, ValMatrix
 from valtui_trainer.presets.keys import settings, varying
 from valtui_trainer.session.state import RunStatus
 

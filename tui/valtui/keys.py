@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ KEYS: tuple[Key, ...] = (
     Key("sessions", "resume", "r", "resume", "resume", "Resume what was paused, stopped, killed or lost."),
     Key("sessions", "back", "escape", "app.back", "back", "Back to where you came from."),
     Key("live", "focus", "1,2,3,4,5,6,7,8,9", "focus_run", "preset", "Focus the preset of that number.", display="1-9"),
-    Key("live", "next", "tab", "focus_next_run", "next", "Focus the next preset."),
+    Key("live", "next", "tab", "focus_next_run", "next", "Focus the next preset.", footer=False),
     Key("live", "overlay", "space", "overlay", "overlay", "Show or hide the focused preset's lines when another is focused."),
     Key("live", "start", "enter", "start_preset", "start preset", "Start a further preset into this session."),
     Key("live", "stop", "s", "stop", "stop", "Stop the focused run after its step (asks); a checkpoint is kept."),
@@ -71,9 +71,9 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 
 
-def bindings(where: str) -> list[Binding]:
+def bindings(where: str) -> list[BindingType]:
     """Return the bindings of one screen, with ids that a keymap can rebind."""
-    found = []
+    found: list[BindingType] = []
     for key in (key for key in KEYS if key.where == where):
         for single in key.keys.split(","):
             action = f"{key.action}({single})" if key.id == "focus" else key.action

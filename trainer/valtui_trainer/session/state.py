@@ -137,6 +137,7 @@ def state_of_phase(phase: str) -> State:
         "stopping": "STOPPING",
         "blocked": "BLOCKED",
         "starting": "STARTING",
+        "loading torch": "STARTING",
         "data": "STARTING",
         "model": "STARTING",
         "first step": "STARTING",

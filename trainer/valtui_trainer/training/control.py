@@ -18,6 +18,7 @@ from valtui_trainer.session.records import Command, Event, Heartbeat
 from valtui_trainer.session.tail import Tail
 
 BEAT_SECONDS = 1.0
+LONG_DEADLINE = 1800.0
 
 
 class Control:

@@ -11,7 +11,7 @@ import torch
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.records import Command, Train, Val
 from valtui_trainer.training.checkpoint import FORMAT, Checkpoints, State
-from valtui_trainer.training.control import Control
+from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.evaluate import evaluate
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.journal import Clock, Journal
@@ -20,7 +20,6 @@ from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.timetable import Timetable
 
 LOOP_DEADLINE = 60.0
-LONG_DEADLINE = 1800.0
 MEDIAN_STEPS = 20
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
@@ -72,14 +73,14 @@ class CompareScreen(SizedScreen[None]):
         if not self._shown or self._shown[0] != header or len(self._shown) != len(rows) + 1:
             table.clear(columns=True)
             for column in header:
-                table.add_column(Content(column), key=column)
+                table.add_column(Text(column), key=column)
             for index, row in enumerate(rows):
-                table.add_row(*(Content(cell) for cell in row), key=str(index))
+                table.add_row(*(Text(cell) for cell in row), key=str(index))
         else:
             for index, row in enumerate(rows):
                 for column, cell, before in zip(header, row, self._shown[index + 1], strict=True):
                     if cell != before:
-                        table.update_cell(str(index), column, Content(cell), update_width=True)
+                        table.update_cell(str(index), column, Text(cell), update_width=True)
         self._shown = [header, *rows]
 
 

@@ -52,7 +52,7 @@ class LiveScreen(SizedScreen[None]):
         """Follow the session of `feed`, which was read once already."""
         super().__init__()
         self.feed = feed
-        self.x_axis: Axis = "step"
+        self.x_axis: Axis = "epoch"
         self.curves: dict[str, RunCurves] = {}
         self.figures: list[RunFigures] = []
         self.focused_run = 0

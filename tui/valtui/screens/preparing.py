@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import work
 from textual.app import ComposeResult
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from valtui_trainer.supervise.plan import Plan
 
 
-class PreparingScreen(ModalScreen["SessionPaths | str | None"]):
+class PreparingScreen(ModalScreen[Any]):
     """Checks data, models and device in a child process, then starts the session.
 
     Returns the session, a sentence on what is wrong (`leave_on_problem`), or None when left.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
@@ -68,7 +69,7 @@ class SessionsScreen(SizedScreen[None]):
         row = table.cursor_row
         table.clear()
         for cells in rows:
-            table.add_row(*(Content(cell) for cell in cells))
+            table.add_row(*(Text(cell) for cell in cells))
         table.move_cursor(row=min(row, max(0, len(rows) - 1)))
 
     @property

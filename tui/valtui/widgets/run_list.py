@@ -17,6 +17,7 @@ STATE_SIGNS = {
     "DONE": "✓", "STOPPED": "■", "FAILED": "✗", "KILLED": "✗", "LOST": "?",
 }  # fmt: skip
 BAR = 10
+SHORTEST_COURSE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +107,6 @@ class RunList(Widget):
         rest = f"  {row.level}"
         above.append(rest)
         above.append(f"  {row.volatility}", strong)
-        room = width - above.cell_len - 2
-        if row.course and room >= 6:
-            above.append("  " + row.course[-room:], colour)
         below = Text(no_wrap=True, overflow="ellipsis", end="")
         below.append("   ")
         below.append(f"{STATE_SIGNS.get(row.state, '○')} {row.state.lower():<8} ", wrong)
@@ -117,6 +115,10 @@ class RunList(Widget):
         below.append("─" * (BAR - filled), dim)
         below.append(f" {100 * row.progress:3.0f} %  ", dim)
         below.append(row.doing, wrong)
+        room = width - below.cell_len - 2
+        if row.course and room >= SHORTEST_COURSE:
+            shown = row.course[-room:]
+            below.append(" " * (width - below.cell_len - len(shown)) + shown, colour)
         above.truncate(width, overflow="ellipsis")
         below.truncate(width, overflow="ellipsis")
         return above, below

@@ -1,0 +1,26 @@
+"""Quantiles of chi-squared, F and Student-t, from `scipy.special` alone."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from scipy import special
+
+
+@lru_cache(maxsize=4096)
+def chi2(probability: float, degrees: float) -> float:
+    """Return the quantile of chi-squared with `degrees` of freedom, which need not be whole."""
+    return 2.0 * float(special.gammaincinv(degrees / 2.0, probability))
+
+
+@lru_cache(maxsize=4096)
+def f(probability: float, above: float, below: float) -> float:
+    """Return the quantile of F with `above` and `below` degrees of freedom."""
+    x = float(special.betaincinv(above / 2.0, below / 2.0, probability))
+    return below * x / (above * (1.0 - x)) if x < 1.0 else float("inf")
+
+
+@lru_cache(maxsize=4096)
+def student(probability: float, degrees: float) -> float:
+    """Return the quantile of Student's t with `degrees` of freedom."""
+    return float(special.stdtrit(degrees, probability))
