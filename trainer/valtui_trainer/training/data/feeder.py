@@ -5,6 +5,7 @@ Both give the same bits for the same indices; neither shuffles or augments.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import torch
 from valtui_trainer.training.data.arrays import AnyArray, Images
 
 Batch = tuple[torch.Tensor, torch.Tensor]
+MOST_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,8 +78,9 @@ class StreamedSet:
     """Images that stay in host memory; each batch is copied to the device, one read ahead.
 
     The guess for the batch ahead: an index that is a slice of a longer one (an epoch's order) goes
-    on in the same memory. A wrong guess costs a copy, never a wrong batch. On CUDA the copy runs on
-    a stream of its own, from pinned memory, while the device works on the batch before.
+    on in the same memory; each such order, as each seed has its own, has one batch ahead. A wrong
+    guess costs a copy, never a wrong batch. On CUDA the copy runs on a stream of its own, from
+    pinned memory, while the device works on the batch before.
 
     Attributes:
         device: where batches come out.
@@ -92,11 +95,8 @@ class StreamedSet:
         self._pixels = as_tensor(images.images)
         self.labels = as_tensor(images.labels)
         self._normalise = normalise
-        self._cuda = device.type == "cuda"
-        self._stream = new_stream(device) if self._cuda else None
-        self._slots = [Slot(self._pixels, self._cuda), Slot(self._pixels, self._cuda)]
-        self._turn = 0
-        self._ahead: Staged | None = None
+        self._ferry = Ferry(device) if device.type == "cuda" else None
+        self._ahead: OrderedDict[int, Staged] = OrderedDict()
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -105,7 +105,8 @@ class StreamedSet:
     def batch(self, index: torch.Tensor) -> Batch:
         """Return normalised images (b, c, h, w) and labels (b,) of `index` int64 (b,)."""
         index = index.cpu()
-        staged = self._ahead
+        order = index.untyped_storage().data_ptr()
+        staged = self._ahead.pop(order, None)
         if staged is None or not torch.equal(staged.index, index):
             staged = self._stage(index)
         if staged.copied is not None:
@@ -113,51 +114,64 @@ class StreamedSet:
             current.wait_event(staged.copied)
             staged.pixels.record_stream(current)
             staged.labels.record_stream(current)
-        images, labels = self._normalise(staged.pixels), staged.labels
+        images = self._normalise(staged.pixels)
         following = following_slice(index, len(self))
-        self._ahead = None if following is None else self._stage(following)
-        return images, labels
+        if following is not None:
+            self._ahead[order] = self._stage(following)
+            if len(self._ahead) > MOST_AHEAD:
+                self._ahead.popitem(last=False)
+        return images, staged.labels
 
     def _stage(self, index: torch.Tensor) -> Staged:
-        """Gather `index` into the slot whose turn it is, and start its copy to the device."""
-        slot = self._slots[self._turn]
+        """Gather the rows of `index` and start their way to the device."""
+        if self._ferry is not None:
+            return self._ferry.send(self._pixels, self.labels, index)
+        pixels, labels = self._pixels.index_select(0, index), self.labels.index_select(0, index)
+        return Staged(index.clone(), pixels, labels, None)
+
+
+class Ferry:
+    """Copies rows to a CUDA device by way of two pinned buffers in turn, on a stream of its own."""
+
+    def __init__(self, device: torch.device) -> None:
+        """Prepare the stream; the buffers grow with the largest batch."""
+        self._device = device
+        self._stream = new_stream(device)
+        self._slots: list[Slot | None] = [None, None]
+        self._turn = 0
+
+    def send(self, pixels: torch.Tensor, labels: torch.Tensor, index: torch.Tensor) -> Staged:
+        """Return the rows of `index` on their way; waits only for the copy before the last."""
         self._turn = 1 - self._turn
-        pixels, labels = slot.gather(self._pixels, self.labels, index)
-        if self._stream is None or slot.copied is None:
-            return Staged(index.clone(), pixels, labels.clone(), None)
-        with torch.cuda.stream(self._stream):
-            pixels = pixels.to(self.device, non_blocking=True)
-            labels = labels.to(self.device, non_blocking=True)
-            slot.copied.record(self._stream)
-        return Staged(index.clone(), pixels, labels, slot.copied)
-
-
-class Slot:
-    """Host memory for one batch, pinned for CUDA; used again only when its last copy has ended."""
-
-    def __init__(self, pixels: torch.Tensor, cuda: bool) -> None:
-        """Prepare for rows like those of `pixels`; memory grows with the largest batch."""
-        self._cuda = cuda
-        self._pixels = pixels.new_empty((0, *pixels.shape[1:]))
-        self._labels = torch.empty(0, dtype=torch.int64)
-        self.copied: torch.cuda.Event | None = new_event() if cuda else None
-
-    def gather(
-        self, pixels: torch.Tensor, labels: torch.Tensor, index: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the rows of `index`, in this slot's memory."""
-        if self.copied is not None:
-            self.copied.synchronize()
-        count = len(index)
-        if len(self._pixels) < count:
-            self._pixels = torch.empty(
-                (count, *pixels.shape[1:]), dtype=torch.uint8, pin_memory=self._cuda
+        slot = self._slots[self._turn]
+        if slot is not None:
+            slot.copied.synchronize()
+        if slot is None or len(slot.labels) < len(index):
+            shape = (len(index), *pixels.shape[1:])
+            rows = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+            slot = Slot(
+                rows, torch.empty(len(index), dtype=torch.int64, pin_memory=True), new_event()
             )
-            self._labels = torch.empty(count, dtype=torch.int64, pin_memory=self._cuda)
-        rows, classes = self._pixels[:count], self._labels[:count]
+            self._slots[self._turn] = slot
+        rows, classes = slot.pixels[: len(index)], slot.labels[: len(index)]
         torch.index_select(pixels, 0, index, out=rows)
         torch.index_select(labels, 0, index, out=classes)
-        return rows, classes
+        with torch.cuda.stream(self._stream):
+            on_device = rows.to(self._device, non_blocking=True)
+            their_labels = classes.to(self._device, non_blocking=True)
+            slot.copied.record(self._stream)
+            copied = new_event()
+            copied.record(self._stream)
+        return Staged(index.clone(), on_device, their_labels, copied)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """Pinned host memory for one batch, and the event after its last copy."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+    copied: torch.cuda.Event
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,7 +49,7 @@ def load(
         if name and path.is_file():
             return npz.load_npz(path)
     except OSError as error:
-        raise DataError(f"{safe(name)} cannot be read ({error.strerror}).") from None
+        raise DataError(f"{safe(name, 200)} cannot be read ({error.strerror}).") from None
     raise DataError(_unknown(name))
 
 
