@@ -30,8 +30,15 @@ def main(names: list[str]) -> int:
     for name in names or list(PARTS):
         print(f"{name} …", flush=True)
         part = PARTS[name]
-        body = f"## {name}\n\n{(part.__doc__ or '').strip()}\n\n{machine.describe()}\n\n" + "\n".join(part.main())
-        text = RESULTS.read_text() if RESULTS.exists() else "# Figures\n\nRepeat them with `make bench`.\n"
+        body = (
+            f"## {name}\n\n{(part.__doc__ or '').strip()}\n\n{machine.describe()}\n\n"
+            + "\n".join(part.main())
+        )
+        text = (
+            RESULTS.read_text()
+            if RESULTS.exists()
+            else "# Figures\n\nRepeat them with `make bench`.\n"
+        )
         RESULTS.write_text(replace_section(text, name, body))
     return 0
 

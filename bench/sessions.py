@@ -57,7 +57,14 @@ class Writer:
     def beat(self, count: int) -> None:
         """Write a heartbeat."""
         self.heartbeat.write(
-            Heartbeat(beat=count, loop=count, phase="training", step=self.step, total=self.total, rate=1500.0)
+            Heartbeat(
+                beat=count,
+                loop=count,
+                phase="training",
+                step=self.step,
+                total=self.total,
+                rate=1500.0,
+            )
         )
 
 

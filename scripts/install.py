@@ -16,10 +16,14 @@ EXTRAS = ".[demo,dev]"
 def main(venv: Path) -> int:
     """Return 0 when the environment is ready, 1 with the end of pip's output otherwise."""
     if sys.version_info < (3, 11):
-        return say(f"valtui needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}.")
+        return say(
+            f"valtui needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}."
+        )
     python = venv / "bin" / "python"
     if not python.exists():
-        made = subprocess.run([sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True)
+        made = subprocess.run(
+            [sys.executable, "-m", "venv", str(venv)], capture_output=True, text=True
+        )
         if made.returncode:
             return say(
                 f"Could not make {venv}: {(made.stderr or made.stdout).strip()}\n"

@@ -71,8 +71,8 @@ def best(figures: RunFigures) -> str:
     if figures.best is None:
         return "–"
     found = figures.best
-    alike = "" if found.look_alikes is None else f", {found.look_alikes} alike"
-    return f"{number(found.loss)} at epoch {found.epoch:.2f}{alike}"
+    alike = "" if found.look_alikes is None else f" ({found.look_alikes} alike)"
+    return f"{number(found.loss)} at {found.epoch:g}{alike}"
 
 
 def duration(seconds: float | None) -> str:

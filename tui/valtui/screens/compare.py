@@ -21,7 +21,7 @@ from valtui_trainer.session.safe import safe
 REFRESH_SECONDS = 1.0
 NOTE = """\
 val loss: mean of the last 10 evaluations; ± is the 95 % Student-t interval over n seeds, none at n = 1.
-best: lowest mean over seeds; "alike" counts evaluations this validation set cannot tell from it (paired over samples, first seed, 90 %).
+best: lowest mean over seeds, and its epoch; "alike" counts evaluations this validation set cannot tell from it (paired over samples, first seed, 90 %).
 volatility: what is left of the jumps from one evaluation to the next after the trend, over the whole run, with its 90 % interval; ▲ counts spikes, which make the interval too narrow.
 ratio: relative volatility against the first preset's, 90 % F interval; only where both evaluate after equally many images.
 images/s: training steps alone; ⚭ marks runs that share the device."""

@@ -271,7 +271,7 @@ class LiveScreen(SizedScreen[None]):
             return
         if getattr(target, "_valtui_shown", None) != content:
             target._valtui_shown = content  # type: ignore[attr-defined]
-            target.update(content)
+            target.update(content, layout=False)
 
     def _say(self, text: str) -> None:
         self._update("#said", Content(" " + text))

@@ -12,6 +12,36 @@ from valtui.widgets.plot import Series
 
 COLOURS = 9
 
+# Okabe and Ito's colours, lightened for a dark ground: told apart by the colour-blind.
+SERIES: dict[str, tuple[str, ...]] = {
+    "": (
+        "#56b4e9", "#e69f00", "#2fc48d", "#e38bc0", "#f0e442",
+        "#f0652f", "#7d8cff", "#c4c4c4", "#a9d86e",
+    ),
+    ":light": (
+        "#0072b2", "#b36b00", "#00805c", "#b0508a", "#857a00",
+        "#c43d00", "#4a4fd0", "#5c5c5c", "#4d7a1a",
+    ),
+    ":ansi": (
+        "ansi_bright_cyan", "ansi_yellow", "ansi_green", "ansi_bright_magenta", "ansi_bright_yellow",
+        "ansi_red", "ansi_bright_blue", "ansi_bright_white", "ansi_bright_green",
+    ),
+    ":ansi:light": (
+        "ansi_blue", "ansi_yellow", "ansi_green", "ansi_magenta", "ansi_cyan",
+        "ansi_red", "ansi_bright_blue", "ansi_default", "ansi_bright_green",
+    ),
+}  # fmt: skip
+
+
+def series_css(widget: str) -> str:
+    """Return the rules that give `widget` the component classes chart--series-1 to -9."""
+    return "\n".join(
+        f"{widget}{ground} > .chart--series-{number} {{ color: {colour}; }}"
+        for ground, colours in SERIES.items()
+        for number, colour in enumerate(colours, start=1)
+    )
+
+
 COMPONENTS: set[str] = {
     "chart--axis",
     "chart--grid",
@@ -24,7 +54,9 @@ COMPONENTS: set[str] = {
     *(f"chart--series-{number}" for number in range(1, COLOURS + 1)),
 }
 
-CSS = """
+CSS = (
+    series_css("Chart")
+    + """
 Chart {
     width: 1fr;
     height: 1fr;
@@ -36,28 +68,9 @@ Chart {
     & > .chart--band { text-opacity: 45%; }
     & > .chart--dim { text-opacity: 45%; }
     & > .chart--focused { text-style: bold; }
-    /* Okabe and Ito's colours, lightened for a dark ground: told apart by the colour-blind. */
-    & > .chart--series-1 { color: #56b4e9; }
-    & > .chart--series-2 { color: #e69f00; }
-    & > .chart--series-3 { color: #2fc48d; }
-    & > .chart--series-4 { color: #e38bc0; }
-    & > .chart--series-5 { color: #f0e442; }
-    & > .chart--series-6 { color: #f0652f; }
-    & > .chart--series-7 { color: #7d8cff; }
-    & > .chart--series-8 { color: #c4c4c4; }
-    & > .chart--series-9 { color: #a9d86e; }
     &:light {
         & > .chart--grid { color: $foreground 18%; }
         & > .chart--band { text-opacity: 55%; }
-        & > .chart--series-1 { color: #0072b2; }
-        & > .chart--series-2 { color: #b36b00; }
-        & > .chart--series-3 { color: #00805c; }
-        & > .chart--series-4 { color: #b0508a; }
-        & > .chart--series-5 { color: #857a00; }
-        & > .chart--series-6 { color: #c43d00; }
-        & > .chart--series-7 { color: #4a4fd0; }
-        & > .chart--series-8 { color: #5c5c5c; }
-        & > .chart--series-9 { color: #4d7a1a; }
     }
     &:ansi {
         & > .chart--axis { color: ansi_white; }
@@ -69,26 +82,14 @@ Chart {
         & > .chart--empty { color: ansi_default; }
         & > .chart--band { text-opacity: 100%; text-style: dim; }
         & > .chart--dim { text-opacity: 100%; text-style: dim; }
-        & > .chart--series-1 { color: ansi_bright_cyan; }
-        & > .chart--series-2 { color: ansi_yellow; }
-        & > .chart--series-3 { color: ansi_green; }
-        & > .chart--series-4 { color: ansi_bright_magenta; }
-        & > .chart--series-5 { color: ansi_bright_yellow; }
-        & > .chart--series-6 { color: ansi_red; }
-        & > .chart--series-7 { color: ansi_bright_blue; }
-        & > .chart--series-8 { color: ansi_bright_white; }
-        & > .chart--series-9 { color: ansi_bright_green; }
     }
     &:ansi:light {
         & > .chart--axis { color: ansi_default; }
         & > .chart--cursor { color: ansi_default; }
-        & > .chart--series-1 { color: ansi_blue; }
-        & > .chart--series-4 { color: ansi_magenta; }
-        & > .chart--series-5 { color: ansi_cyan; }
-        & > .chart--series-8 { color: ansi_default; }
     }
 }
 """
+)
 
 _FIXED: dict[int, tuple[str, ...]] = {
     frame.AXIS: ("chart--axis",),

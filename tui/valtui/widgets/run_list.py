@@ -12,6 +12,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
+from valtui.widgets.palette import COLOURS, series_css
+
 STATE_SIGNS = {
     "QUEUED": "…", "STARTING": "◌", "RUNNING": "●", "PAUSED": "‖", "STOPPING": "◍", "BLOCKED": "!",
     "DONE": "✓", "STOPPED": "■", "FAILED": "✗", "KILLED": "✗", "LOST": "?",
@@ -47,14 +49,12 @@ class RunList(Widget):
     """A list of presets; a click focuses one."""
 
     COMPONENT_CLASSES = {  # noqa: RUF012
-        *(f"run-list--series-{number}" for number in range(1, 10)),
+        *(f"chart--series-{number}" for number in range(1, COLOURS + 1)),
         "run-list--dim",
         "run-list--wrong",
         "run-list--focused",
     }
-    DEFAULT_CSS = """
-    RunList { height: auto; }
-    """
+    DEFAULT_CSS = "RunList { height: auto; }\n" + series_css("RunList")
 
     class Chosen(Message):
         """A preset was clicked."""
@@ -93,7 +93,7 @@ class RunList(Widget):
         return Text("\n").join(lines)
 
     def _lines(self, row: RunRow) -> tuple[Text, Text]:
-        colour = self._style(f"run-list--series-{(row.number - 1) % 9 + 1}")
+        colour = self._style(f"chart--series-{(row.number - 1) % COLOURS + 1}")
         dim = self._style("run-list--dim")
         strong = self._style("run-list--focused") if row.focused else Style()
         wrong = self._style("run-list--wrong") if row.wrong else dim
