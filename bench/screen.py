@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
-from tests.support.terminal import Terminal
 
 from bench.sessions import Writer, make_session
+from tests.support.terminal import Terminal
 
 ROUNDS = 7
 STREAM_SECONDS = 12.0

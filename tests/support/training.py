@@ -12,12 +12,12 @@ from valtui_trainer.session.history import History, read_history
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, session_id, utc_now
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.training.assemble import Material, build_replica, prepare
+from valtui_trainer.training.attempt import run_attempt
 from valtui_trainer.training.checkpoint import Checkpoints
 from valtui_trainer.training.control import Control
 from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.loop import Loop
-from valtui_trainer.training.attempt import run_attempt
 
 
 def make_run(home: Path, preset: Preset, seeds: tuple[int, ...] = (0,)) -> RunPaths:

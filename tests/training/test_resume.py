@@ -61,7 +61,9 @@ def test_the_curve_is_bit_identical(
     assert records(resumed, after=steps) == records(whole, after=steps)
 
 
-@pytest.mark.parametrize("steps", [0, 1, 10, 20], ids=["start", "first step", "epoch's end", "second"])
+@pytest.mark.parametrize(
+    "steps", [0, 1, 10, 20], ids=["start", "first step", "epoch's end", "second"]
+)
 def test_any_step_is_a_place_to_resume_from(home: Path, digits: Path, steps: int) -> None:
     settings = preset(digits, {"model": Model(width=4, dropout=0.4)})
     whole = Bench(home, settings)

@@ -6,11 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from valtui.figures import RunFigures
     from valtui_trainer.measure.comparison import Mean
     from valtui_trainer.measure.interval import Interval
     from valtui_trainer.measure.volatility import Volatility
-
-    from valtui.figures import RunFigures
 
 
 def number(value: float | None, digits: int = 3) -> str:

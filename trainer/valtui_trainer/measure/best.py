@@ -48,7 +48,9 @@ def look_alikes(
     return np.union1d(everything, [best]).astype(np.int64)
 
 
-def standard_error(values: npt.NDArray[np.float64], labels: Integers | None = None) -> npt.NDArray[np.float64]:
+def standard_error(
+    values: npt.NDArray[np.float64], labels: Integers | None = None
+) -> npt.NDArray[np.float64]:
     """Return the standard error of the mean of values (…, n) over samples, stratified by labels."""
     n = values.shape[-1]
     if labels is None:

@@ -176,7 +176,9 @@ def volatility(
     robust = float(np.median(np.abs(flat)) / ROBUST)
     spikes = spikes_of(found) if value > 0 else ()
     kurtosis = float((flat**4).mean() / (flat**2).mean() ** 2) if value > 0 else 0.0
-    interval = chi2_interval(value, nu, level) if points >= FEWEST_FOR_INTERVAL and value > 0 else None
+    interval = (
+        chi2_interval(value, nu, level) if points >= FEWEST_FOR_INTERVAL and value > 0 else None
+    )
     return Volatility(
         value=value,
         degrees=nu,
@@ -268,7 +270,9 @@ def rolling(
     return Rolling(value, low, high, still_descending(low, high, window))
 
 
-def windowed(values: npt.NDArray[np.generic], start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]) -> Floats:
+def windowed(
+    values: npt.NDArray[np.generic], start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]
+) -> Floats:
     """Return the sums of `values` (seeds, n) over start:stop, shape (seeds, windows)."""
     sums = np.concatenate(
         [np.zeros((values.shape[0], 1)), np.cumsum(values, axis=1, dtype=np.float64)], axis=1
