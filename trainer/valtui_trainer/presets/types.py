@@ -6,10 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+# Upper bounds keep out infinity, and numbers that no file or generator could carry further.
 Fraction = Annotated[float, Meta(ge=0, lt=1)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
-Count = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+EVERY = r"^0*[1-9]\d* steps?$|^(?=.*[1-9])\d*\.?\d+ epochs?$"
 
 
 class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -120,7 +124,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     description: str = ""
     data: str = "mnist5k"
     val_size: Count | None = None
-    split_seed: Annotated[int, Meta(ge=0)] = 0
+    split_seed: Seed = 0
     bad_images: Literal["refuse", "skip"] = "refuse"
     model: Model = field(default_factory=Model)
     batch_size: Count = 32
@@ -133,12 +137,15 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     weight_decay: NotNegative = 0.0
     label_smoothing: Fraction = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
-    eval_every: Positive | Annotated[str, Meta(pattern=r"^\d+ steps?$|^\d*\.?\d+ epochs?$")] = 0.25
+    eval_every: Positive | Annotated[str, Meta(pattern=EVERY)] = 0.25
     log_every: Count | Literal["auto"] = "auto"
     deadline: Positive | None = None
     stop_on_nan: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
-    seeds: Count | list[Annotated[int, Meta(ge=0)]] = 1
+    seeds: (
+        Annotated[int, Meta(ge=1, le=1000)]
+        | Annotated[list[Seed], Meta(min_length=1, max_length=1000)]
+    ) = 1
 
     def seed_list(self) -> tuple[int, ...]:
         """Return the seeds this preset trains, in order."""
