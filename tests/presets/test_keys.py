@@ -84,7 +84,7 @@ def test_an_assignment_without_key_or_equals_is_refused(text: str) -> None:
 
 
 def test_an_unknown_key_is_answered_with_the_nearest() -> None:
-    with pytest.raises(PresetError, match="model.dropout"):
+    with pytest.raises(PresetError, match=r"model\.dropout"):
         keys.parse_assignment("model.dropuot=0.1")
 
 
@@ -101,10 +101,14 @@ def test_any_text_as_assignment_is_understood_or_refused_in_words(text: str) -> 
 def test_any_value_of_any_key_is_taken_or_refused_in_words(key: str, raw: str) -> None:
     table = keys.assign(msgspec.to_builtins(Preset()), key, keys.parse_value(raw))
 
+    refusal = None
     try:
         preset = convert(table, Preset, "--set")
     except PresetError as error:
-        assert key in str(error)
+        refusal = str(error)
+
+    if refusal is not None:
+        assert key in refusal
     else:
         assert msgspec.json.decode(msgspec.json.encode(preset), type=Preset) == preset
 
@@ -136,11 +140,14 @@ def test_any_text_as_a_file_is_a_preset_or_refused_in_words(
     path = tmp_path / "random.toml"
     path.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
 
+    refusals = []
     for kind in (Preset, Study):
         try:
             convert(read_table(path), kind, path)
         except PresetError as error:
-            assert str(path) in str(error)
+            refusals.append(str(error))
+
+    assert all(str(path) in refusal for refusal in refusals)
 
 
 @settings(

@@ -1,0 +1,147 @@
+"""A run over its attempts: a point counts unless a later attempt began below its step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.sessions import begin_attempt, make_session, new_session, train_record
+from valtui_trainer.session.create import add_attempt
+from valtui_trainer.session.history import RunReader, read_history
+from valtui_trainer.session.losses import read_losses
+from valtui_trainer.session.records import Event
+
+
+def test_points_after_the_start_of_a_later_attempt_are_replaced(home: Path) -> None:
+    session, (spec, *_) = new_session(home)
+    run = session.run(spec.id)
+    first = begin_attempt(run, spec)
+    for step in range(1, 213):
+        first.train.append(train_record(step))
+    second = begin_attempt(run, spec, from_step=200)
+    for step in range(201, 251):
+        second.train.append(train_record(step, train_loss=9.0))
+
+    history = read_history(run)
+
+    assert [record.step for record in history.train] == list(range(1, 251))
+    assert {record.train_loss for record in history.train if record.step > 200} == {9.0}
+    assert {record.train_loss for record in history.train if record.step <= 200} == {1.0}
+
+
+def test_each_of_three_attempts_keeps_what_no_later_one_replaced(home: Path) -> None:
+    session, (spec, *_) = new_session(home)
+    run = session.run(spec.id)
+    for from_step, until in ((0, 50), (30, 60), (20, 40)):
+        writer = begin_attempt(run, spec, from_step)
+        for step in range(from_step + 10, until + 1, 10):
+            writer.evaluate(step, 0, float(writer.attempt.number))
+
+    history = read_history(run)
+
+    assert [(number, record.step) for number, record in history.val] == [
+        (0, 10), (0, 20), (2, 30), (2, 40),
+    ]  # fmt: skip
+
+
+def test_an_attempt_that_died_before_its_start_replaces_nothing(home: Path) -> None:
+    session, (writer, *_) = make_session(home, steps=100, status=None)
+    del session
+    add_attempt(writer.run)
+
+    assert len(read_history(writer.run).val) == 10
+
+
+def test_an_attempt_from_scratch_replaces_everything(home: Path) -> None:
+    session, (writer, *_) = make_session(home, steps=100, status=None)
+    del session
+    begin_attempt(writer.run, writer.spec, from_step=0)
+
+    assert read_history(writer.run).val == []
+
+
+def test_points_are_read_once_as_they_come(home: Path) -> None:
+    session, (spec, *_) = new_session(home)
+    run = session.run(spec.id)
+    reader = RunReader(run)
+    assert reader.read() == []
+
+    writer = begin_attempt(run, spec)
+    writer.curves(range(1, 11))
+    first = reader.read()
+    writer.curves(range(11, 21))
+    second = reader.read()
+
+    assert [record.step for news in first for record in news.val] == [10]
+    assert [record.step for news in second for record in news.val] == [20]
+    assert first[0].start is not None
+    assert reader.read() == []
+
+
+def test_what_an_attempt_wrote_last_is_read_before_the_next_one(home: Path) -> None:
+    session, (spec, *_) = new_session(home)
+    run = session.run(spec.id)
+    reader = RunReader(run)
+    first = begin_attempt(run, spec)
+    first.curves(range(1, 11))
+    reader.read()
+    first.curves(range(11, 21))
+    begin_attempt(run, spec, from_step=20).curves(range(21, 31))
+
+    news = reader.read()
+
+    assert [(one.attempt, [v.step for v in one.val]) for one in news] == [(0, [20]), (1, [30])]
+
+
+def test_reading_in_small_bites_gives_the_same_points(home: Path) -> None:
+    _, (writer, *_) = make_session(home, seeds=(0, 1), steps=60, status=None)
+    begin_attempt(writer.run, writer.spec, from_step=40).curves(range(41, 81))
+    whole = read_history(writer.run)
+    reader = RunReader(writer.run)
+    steps: list[int] = []
+
+    for _ in range(2000):
+        for news in reader.read(most_bytes=300):
+            if news.truncate_to is not None:
+                steps = [step for step in steps if step <= news.truncate_to]
+            steps += [record.step for record in news.val]
+
+    assert steps == [record.step for _, record in whole.val]
+
+
+def test_damaged_lines_are_counted_over_all_files(home: Path) -> None:
+    _, (writer, *_) = make_session(home, steps=40, status=None)
+    for path in (writer.attempt.train, writer.attempt.val, writer.attempt.events):
+        with path.open("ab") as file:
+            file.write(b"garbage\n")
+
+    history = read_history(writer.run)
+
+    assert history.skipped == 3
+    assert len(history.val) == 4
+
+
+def test_messages_from_the_log_are_harmless_for_a_terminal(home: Path) -> None:
+    _, (writer, *_) = make_session(home, steps=10)
+    writer.events.append(Event(n=0, time=0, kind="warning", message="\x1b]52;c;!\x07\u202eend\r\n"))
+
+    ((_, event),) = read_history(writer.run).events
+
+    assert not set(event.message) & set("\x1b\x07\u202e\r\n")
+
+
+def test_rows_of_losses_come_back_and_damaged_ones_are_nan(home: Path) -> None:
+    _, (writer, *_) = make_session(home, steps=30)
+    records = [record for _, record in read_history(writer.run).val]
+    content = bytearray(writer.attempt.losses.read_bytes())
+    content[80 + 3] ^= 0xFF
+    writer.attempt.losses.write_bytes(content)
+
+    rows = read_losses(writer.attempt, records)
+
+    assert rows.shape == (3, 20)
+    assert np.isnan(rows[1]).all()
+    assert rows[0].mean() == pytest.approx(records[0].val_loss, rel=1e-5)
+    assert rows[2].mean() == pytest.approx(records[2].val_loss, rel=1e-5)

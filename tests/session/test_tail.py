@@ -1,0 +1,208 @@
+"""Reading a growing log: whole lines only, damaged ones skipped and counted, nothing read twice."""
+
+from __future__ import annotations
+
+import math
+import resource
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.sessions import train_record, val_record
+from valtui_trainer.session.append import Records
+from valtui_trainer.session.records import Event, Train, Val
+from valtui_trainer.session.tail import LONGEST_LINE, Tail
+
+COUNT = 8
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A file of eight training records, steps 1 to 8."""
+    path = tmp_path / "train.jsonl"
+    records = Records(path)
+    for step in range(1, COUNT + 1):
+        records.append(train_record(step))
+    records.close()
+    return path
+
+
+def steps(records: list[Train]) -> list[int]:
+    return [record.step for record in records]
+
+
+def test_all_records_are_read_once(log: Path) -> None:
+    tail = Tail(log, Train)
+
+    assert steps(tail.read()) == list(range(1, COUNT + 1))
+    assert tail.read() == []
+    assert tail.exhausted()
+
+
+def test_a_file_that_is_not_there_yet_has_no_records(tmp_path: Path) -> None:
+    tail = Tail(tmp_path / "later.jsonl", Train)
+
+    assert tail.read() == []
+    Records(tmp_path / "later.jsonl").append(train_record(1))
+    assert steps(tail.read()) == [1]
+
+
+def test_a_torn_tail_at_every_byte_gives_the_exact_prefix_and_then_the_rest(log: Path) -> None:
+    content = log.read_bytes()
+    ends = [position for position, byte in enumerate(content) if byte == 0x0A]
+
+    for cut in range(len(content) + 1):
+        log.write_bytes(content[:cut])
+        tail = Tail(log, Train)
+        whole = sum(end < cut for end in ends)
+        assert steps(tail.read()) == list(range(1, whole + 1)), cut
+        log.write_bytes(content)
+        assert steps(tail.read()) == list(range(whole + 1, COUNT + 1)), cut
+        assert (tail.skipped, tail.missed) == (0, 0), cut
+
+
+@pytest.mark.parametrize("most_bytes", [1, 7, 100, 1000])
+def test_reading_in_pieces_of_any_size_gives_the_same_records(log: Path, most_bytes: int) -> None:
+    tail = Tail(log, Train)
+    found: list[Train] = []
+
+    while not tail.exhausted():
+        found += tail.read(most_bytes)
+
+    assert steps(found) == list(range(1, COUNT + 1))
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"garbage",
+        b"",
+        b"{}",
+        b"null",
+        b"[1, 2]",
+        b'{"n": 1, "step": "three"}',
+        b"\xff\xfe\x00\xff",
+        b'{"train_loss": NaN}',
+        b'{"n": 1e400}',
+        b'{"n": ' + str(2**70).encode() + b"}",
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b'{"message": "\\ud800"}',
+        b"x" * (LONGEST_LINE + 100),
+    ],
+    ids=lambda value: str(value[:12]),
+)
+def test_garbage_in_the_middle_costs_that_line_alone(log: Path, garbage: bytes) -> None:
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([*lines[:3], garbage + b"\n", *lines[3:]]))
+    tail = Tail(log, Train)
+
+    found = tail.read()
+
+    assert steps(found) == list(range(1, COUNT + 1))
+    assert tail.skipped == 1
+
+
+def test_a_line_that_was_overwritten_is_skipped_and_missed(log: Path) -> None:
+    lines = log.read_bytes().splitlines(keepends=True)
+    lines[2] = b"\x07" * (len(lines[2]) - 1) + b"\n"
+    log.write_bytes(b"".join(lines))
+    tail = Tail(log, Train)
+
+    assert steps(tail.read()) == [1, 2, 4, 5, 6, 7, 8]
+    assert (tail.skipped, tail.missed) == (1, 1)
+
+
+def test_nul_bytes_at_the_tail_are_taken_as_not_yet_written(log: Path) -> None:
+    content = log.read_bytes()
+    cut = len(content) - 30
+    log.write_bytes(content[:cut] + b"\0" * 30)
+    tail = Tail(log, Train)
+
+    assert steps(tail.read()) == list(range(1, COUNT))
+    log.write_bytes(content)
+    assert steps(tail.read()) == [COUNT]
+    assert tail.skipped == 0
+
+
+def test_a_nul_run_longer_than_what_is_read_at_once_stops_nothing(log: Path) -> None:
+    content = log.read_bytes()
+    log.write_bytes(content + b"\0" * 5000)
+    tail = Tail(log, Train)
+
+    assert steps(tail.read(64)) == []
+    for _ in range(100):
+        tail.read(64)
+    log.write_bytes(content + content.splitlines(keepends=True)[0])
+    assert steps(tail.read()) == [1]
+
+
+def test_a_very_long_line_is_skipped_in_bounded_memory(log: Path) -> None:
+    line = log.read_bytes().splitlines(keepends=True)[0]
+    with log.open("ab") as file:
+        for _ in range(10):
+            file.write(b"y" * (1 << 20))
+        file.write(b"\n" + line)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tail = Tail(log, Train)
+
+    found = tail.read()
+
+    assert len(found) == COUNT + 1
+    assert tail.skipped == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8_000  # kB
+
+
+def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_text('{"n": 0, "time": 1.0, "kind": "from the future", "colour": "blue"}\n')
+
+    (event,) = Tail(path, Event).read()
+
+    assert event.kind == "from the future"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_not_finite_survives_as_strict_json(tmp_path: Path, value: float) -> None:
+    path = tmp_path / "val.jsonl"
+    Records(path).append(val_record(3, val_loss=value, val_accuracy=0.25))
+
+    (record,) = Tail(path, Val).read()
+
+    assert b"NaN" not in path.read_bytes()
+    assert b"Infinity" not in path.read_bytes()
+    assert record.val_loss == value or (math.isnan(value) and math.isnan(record.val_loss or 0))
+    assert (record.val_accuracy, record.train_eval_loss) == (0.25, None)
+
+
+def test_a_marker_for_a_field_we_do_not_know_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    Records(path).append(train_record(1))
+    text = path.read_text().replace('"nf":null', '"nf":{"future_loss":"nan","train_loss":"odd"}')
+    path.write_text(text)
+
+    (record,) = Tail(path, Train).read()
+
+    assert record.train_loss == 1.0
+
+
+def test_records_are_numbered_from_zero(log: Path) -> None:
+    assert [record.n for record in Tail(log, Train).read()] == list(range(COUNT))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.binary(max_size=300), st.integers(0, 2000))
+def test_any_bytes_anywhere_never_raise_and_never_invent_steps(
+    log: Path, noise: bytes, position: int
+) -> None:
+    content = log.read_bytes()
+    damaged = log.with_name("damaged.jsonl")
+    damaged.write_bytes(content[:position] + noise + content[position:])
+
+    found = steps(Tail(damaged, Train).read())
+
+    assert set(found) <= set(range(1, COUNT + 1))
