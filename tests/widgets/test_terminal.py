@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from support.terminal import Terminal
 from valtui.widgets.driver import HUNG_UP
-from widgets.terminal_process import Terminal, streaming
 
 LIMIT = 5.0
+
+
+@contextlib.contextmanager
+def streaming(
+    mode: str, columns: int = 100, rows: int = 30, **environment: str
+) -> Iterator[Terminal]:
+    """`streaming_app.py` in a terminal of its own, its first data on the screen."""
+    program = str(Path(__file__).with_name("streaming_app.py"))
+    terminal = Terminal([program, mode], columns, rows, **environment)
+    try:
+        terminal.read_until(lambda: "panel 3" in terminal.text and "┤" in terminal.text)
+        yield terminal
+    finally:
+        terminal.close()
 
 
 def step(terminal: Terminal) -> int:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyte
@@ -82,6 +82,17 @@ class Terminal:
                     self._show(data)
         return received
 
+    def read_for(self, seconds: float) -> bytes:
+        """What arrives within so many seconds."""
+        received = b""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([self.master], [], [], left)[0]:
+                data = os.read(self.master, 65536)
+                received += data
+                self._show(data)
+        return received
+
     def _show(self, data: bytes) -> None:
         # pyte takes private sequences such as CSI > 1 u for text
         for private in (b"\x1b[>25u", b"\x1b[<u", b"\x1b[?2026$p", b"\x1b[?2048$p"):
@@ -130,17 +141,3 @@ class Terminal:
 
 def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-@contextlib.contextmanager
-def streaming(
-    mode: str, columns: int = 100, rows: int = 30, **environment: str
-) -> Iterator[Terminal]:
-    """`streaming_app.py` in a terminal of its own, its first data on the screen."""
-    program = str(Path(__file__).with_name("streaming_app.py"))
-    terminal = Terminal([program, mode], columns, rows, **environment)
-    try:
-        terminal.read_until(lambda: "panel 3" in terminal.text and "┤" in terminal.text)
-        yield terminal
-    finally:
-        terminal.close()
