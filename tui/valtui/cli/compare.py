@@ -15,12 +15,11 @@ from valtui_trainer.presets.keys import show_value
 from valtui_trainer.session.listing import find_session
 
 if TYPE_CHECKING:
+    from valtui.feed import SessionFeed
+    from valtui.figures import RunFigures
     from valtui_trainer.measure.comparison import Mean
     from valtui_trainer.measure.interval import Interval
     from valtui_trainer.measure.volatility import Volatility
-
-    from valtui.feed import SessionFeed
-    from valtui.figures import RunFigures
 
 Entry = dict[str, Any]
 
@@ -122,7 +121,7 @@ def describe_run(one: RunFigures, feed: SessionFeed) -> Entry:
         "volatility_relative": describe_volatility(one.relative),
         "volatility_ratio_to_reference": None
         if one.ratio is None
-        else {"value": float(one.ratio.value), "interval_90_f": bounds(one.ratio.interval)},
+        else {"value": one.ratio.value, "interval_90_f": bounds(one.ratio.interval)},
         "volatility_ratio_note": one.ratio_note,
         "images_per_second": one.images_per_second,
         "shares_device": one.shared_device,
@@ -132,22 +131,26 @@ def describe_run(one: RunFigures, feed: SessionFeed) -> Entry:
 def describe_mean(found: Mean) -> Entry:
     """Return a mean over seeds; no interval at n = 1."""
     return {
-        "mean": float(found.mean),
+        "mean": found.mean,
         "interval_95_student_t_over_seeds": bounds(found.interval),
-        "n_seeds": int(found.n),
+        "n_seeds": found.n,
     }
 
 
 def describe_volatility(found: Volatility) -> Entry:
     """Return a volatility: in loss units, or as a fraction of the loss for the relative one."""
     return {
-        "value": float(found.value),
+        "value": found.value,
         "interval_90_chi2": bounds(found.interval),
-        "constant": bool(found.constant),
+        "degrees_of_freedom": found.degrees,
+        "evaluations": found.points,
+        "constant": found.constant,
+        "robust_value": found.robust,
         "spikes": len(found.spikes),
+        "interval_too_narrow": found.too_narrow,
     }
 
 
 def bounds(found: Interval | None) -> list[float] | None:
     """Return an interval as [low, high]."""
-    return None if found is None else [float(found.low), float(found.high)]
+    return None if found is None else [found.low, found.high]

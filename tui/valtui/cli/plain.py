@@ -18,6 +18,7 @@ import numpy as np
 from valtui import texts
 from valtui.cli import output
 from valtui.feed import RunFeed, SessionFeed, ValMatrix
+from valtui_trainer.measure.volatility import Rolling, rolling
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.state import RunStatus
 from valtui_trainer.supervise.begin import command
@@ -26,8 +27,6 @@ from valtui_trainer.supervise.launch import ensure_supervisor
 LOOK_SECONDS = 0.25
 STATUS_SECONDS = 1.0
 SUPERVISOR_SECONDS = 5.0
-WINDOW = 10
-FEWEST = 5
 FAILURES = ("FAILED", "KILLED", "LOST")
 
 
@@ -157,8 +156,13 @@ class Follower:
             spoken.attempt = run.start.attempt
             spoken.step = min(spoken.step, run.start.from_step)
         matrix = run.val_matrix()
-        for position in np.flatnonzero(matrix.step > spoken.step):
-            output.line(f"{self._name(run)}  {evaluation(run, matrix, int(position))}")
+        fresh = np.flatnonzero(matrix.step > spoken.step)
+        if not len(fresh):
+            return
+        volatility = rolling(matrix.loss, matrix.step, relative=True)
+        for position in map(int, fresh):
+            words = evaluation(run, matrix, position) + volatility_at(volatility, position)
+            output.line(f"{self._name(run)}  {words}")
             spoken.step = float(matrix.step[position])
 
     def _say_state(self, run: RunFeed, spoken: Spoken) -> None:
@@ -220,35 +224,37 @@ def evaluation(run: RunFeed, matrix: ValMatrix, position: int) -> str:
     ]
     if len(run.seeds) > 1:
         parts.append(f"{len(run.seeds)} seeds")
-    first = max(0, position + 1 - WINDOW)
-    if position + 1 - first >= FEWEST:
-        from valtui_trainer.measure.volatility import volatility
-
-        window = slice(first, position + 1)
-        found = volatility(matrix.loss[:, window], matrix.step[window], relative=True)
-        if found.constant or math.isfinite(found.value):
-            parts.append(f"volatility {texts.percent(found)}")
     return "  ".join(parts)
 
 
-def train_loss(run: RunFeed, matrix: ValMatrix, position: int) -> float:
-    """Return the mean training loss since the evaluation before, over all seeds."""
+def volatility_at(found: Rolling, position: int) -> str:
+    """Return the volatility of the window that ends at an evaluation, once it can be measured."""
+    value, low, high = (float(part[position]) for part in (found.value, found.low, found.high))
+    if not math.isfinite(value):
+        return ""
+    words = f"  volatility {texts.number(100 * value, 2)} %"
+    if math.isfinite(low):
+        words += f" [{texts.number(100 * low, 2)}, {texts.number(100 * high, 2)}]"
+    return words + (" still descending" if found.descending[position] else "")
+
+
+def train_loss(run: RunFeed, matrix: ValMatrix, position: int) -> float | None:
+    """Return the mean training loss since the evaluation before, over all seeds; None if none was logged."""
     since = matrix.step[position - 1] if position else -math.inf
     losses = []
     for series in run.seeds.values():
         step = series.train["step"]
         low, high = np.searchsorted(step, (since, matrix.step[position]), side="right")
         losses.append(series.train["train_loss"][low:high])
-    return mean(np.concatenate(losses))
+    found = np.concatenate(losses)
+    return mean(found) if len(found) else None
 
 
 def mean(values: Any) -> float:
-    """Return the mean, NaN where any value is NaN or there is none."""
-    return float(np.mean(values)) if len(values) else math.nan
+    """Return the mean, NaN where any value is NaN."""
+    return float(np.mean(values))
 
 
-def loss(value: float) -> str:
+def loss(value: float | None) -> str:
     """Return a loss; one that is not finite is named, for that is news."""
-    if math.isnan(value):
-        return "NaN"
-    return texts.number(value)
+    return "NaN" if value is not None and math.isnan(value) else texts.number(value)
