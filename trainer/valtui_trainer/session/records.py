@@ -86,15 +86,13 @@ class Event(Struct, kw_only=True):
     data: dict[str, Any] = field(default_factory=dict)
 
 
-class StartPoint(Struct, frozen=True, kw_only=True):
-    """A checkpoint of another run from which a run begins."""
-
-    run: str
-    checkpoint: str
-
-
 class RunSpec(Struct, frozen=True, kw_only=True):
-    """`run.json`: what a run is. Written once, before its process exists."""
+    """`run.json`: what a run is. Written once, before its process exists.
+
+    Attributes:
+        position: its place in the session, which decides its key and colour.
+        data_root: where torchvision's sets lie or are downloaded to; empty: `data` in the home folder.
+    """
 
     id: str
     preset_name: str
@@ -104,9 +102,8 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     threads: int
     position: int
     session: str
-    start_point: StartPoint | None = None
-    allow_code: bool = False
     data_root: str = ""
+    allow_code: bool = False
     schema: int = SCHEMA
 
 

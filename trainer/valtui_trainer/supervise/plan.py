@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +105,7 @@ def make_run(
         threads=threads_per_run(session.device, session.parallel),
         position=position,
         session=session.id,
+        data_root=os.environ.get("VALTUI_DATA", ""),
         allow_code=allow_code,
     )
 
