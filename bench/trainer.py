@@ -84,13 +84,14 @@ def ours(
     )
     for replica in loop.replicas:
         replica.model.train()
-    for _ in range(5):
+    for _ in range(min(5, log_every)):
         loop.one_step()
+    loop.record()
     synchronise(device)
     began = time.perf_counter()
     for _ in range(steps):
         loop.one_step()
-        if loop.step % log_every == 0:
+        if loop.replicas[0].open_steps == log_every:
             loop.record()
     synchronise(device)
     seconds = time.perf_counter() - began

@@ -136,7 +136,7 @@ class RunCurves:
         if np.isfinite(mean).any():
             best = int(np.nanargmin(np.where(np.isfinite(mean), mean, np.nan)))
             marks.append(Mark(float(x[best]), float(mean[best]), "◆", "best"))
-        for i in volatility(mean).spikes:
+        for i in volatility(mean, x, relative=True).spikes:
             marks.append(Mark(float(x[i]), float(mean[i]), "▲", "spike"))
         self.marks = tuple(marks)
         steps = self.run.val_matrix().step
