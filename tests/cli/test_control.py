@@ -1,0 +1,204 @@
+"""`stop`, `pause`, `resume`: sent where they apply, answered within a while, refused in words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from support.sessions import RunWriter, make_session, new_session
+from valtui.cli import control
+from valtui.cli.main import main
+from valtui_trainer.session import state
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.records import Command
+from valtui_trainer.supervise import begin, launch
+
+
+@pytest.fixture(autouse=True)
+def no_supervisor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Start no supervisor; return the sessions for which one was wanted."""
+    wanted: list[str] = []
+    for room in (begin, launch):
+        monkeypatch.setattr(room, "ensure_supervisor", lambda session: wanted.append(session.id))
+    monkeypatch.setattr(control, "PATIENCE_SECONDS", 0.5)
+    return wanted
+
+
+@pytest.fixture
+def running(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[SessionPaths, list[RunWriter]]:
+    """A session of two living runs."""
+    session, writers = make_session(home, steps=20, status=None)
+    monkeypatch.setattr(
+        state.locks, "holder", lambda path: 4711 if path.name == "run.lock" else None
+    )
+    return session, writers
+
+
+def sent(session: SessionPaths) -> list[Command]:
+    return [
+        msgspec.json.decode(path.read_bytes(), type=Command)
+        for path in sorted(session.commands.glob("*.json"))
+    ]
+
+
+def answer_soon(session: SessionPaths, act: Callable[[Command], None]) -> threading.Thread:
+    """Act on each command once, as a trainer would, until two were seen or a second is over."""
+
+    def work() -> None:
+        seen: set[str] = set()
+        pause = threading.Event()
+        for _ in range(100):
+            for command in sent(session):
+                if command.id not in seen:
+                    seen.add(command.id)
+                    act(command)
+            pause.wait(0.01)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    return worker
+
+
+def test_a_stop_goes_to_all_runs_that_live_and_the_answers_are_said(
+    running: tuple[SessionPaths, list[RunWriter]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, writers = running
+    by_id = {writer.run.id: writer for writer in writers}
+    worker = answer_soon(
+        session,
+        lambda command: by_id[command.run or ""].event(
+            "command", "stopping after this step", id=command.id
+        ),
+    )
+
+    code = main(["stop"])
+    worker.join()
+
+    out = capsys.readouterr().out
+    assert code == 0
+    assert sorted(out.splitlines()) == [
+        "batch-128: stopping after this step",
+        "batch-32: stopping after this step",
+    ]
+    assert {(command.command, command.run) for command in sent(session)} == {
+        ("stop", "batch-32"), ("stop", "batch-128"),
+    }  # fmt: skip
+
+
+def test_a_run_that_is_named_gets_the_command_alone(
+    running: tuple[SessionPaths, list[RunWriter]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, (_, second) = running
+    worker = answer_soon(session, lambda _: second.beat(20, phase="paused"))
+
+    code = main(["pause", session.id[-6:], "128"])
+    worker.join()
+
+    assert (code, capsys.readouterr().out) == (0, "batch-128: paused\n")
+    assert [command.run for command in sent(session)] == ["batch-128"]
+
+
+def test_a_refusal_is_said_and_exit_1(
+    running: tuple[SessionPaths, list[RunWriter]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, (first, _) = running
+    worker = answer_soon(
+        session, lambda command: first.event("command", "refused: not now", id=command.id)
+    )
+
+    code = main(["pause", session.id, "batch-32"])
+    worker.join()
+
+    assert (code, capsys.readouterr().out) == (1, "batch-32: refused: not now\n")
+
+
+def test_no_answer_within_the_while_is_said_and_exit_1(
+    running: tuple[SessionPaths, list[RunWriter]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, _ = running
+
+    assert main(["stop", session.id, "batch-32"]) == 1
+    assert "not answered" in capsys.readouterr().out
+
+
+def test_an_answer_of_the_supervisor_counts_too(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from valtui_trainer.session.append import Records
+    from valtui_trainer.session.records import Event
+
+    session, _ = make_session(home, steps=20, status="stopped")
+    events = Records(session.events)
+
+    def answer(command: Command) -> None:
+        events.append(
+            Event(
+                n=0, time=0, kind="command", message="resumed as attempt 1", data={"id": command.id}
+            )
+        )
+
+    worker = answer_soon(session, answer)
+    code = main(["resume", session.id, "batch-32"])
+    worker.join()
+
+    assert (code, capsys.readouterr().out) == (0, "batch-32: resumed as attempt 1\n")
+
+
+@pytest.mark.parametrize("wish", ["stop", "pause", "resume"])
+def test_nothing_to_do_is_said_with_the_states_and_exit_1(
+    home: Path, capsys: pytest.CaptureFixture[str], wish: str
+) -> None:
+    session, _ = make_session(home, steps=20)
+
+    assert main([wish]) == 1
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"nothing to {wish}" in err
+    assert "batch-32 is DONE" in err
+    assert sent(session) == []
+
+
+def test_a_run_that_is_done_is_not_resumed_with_those_that_can_be(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, writers = make_session(home, steps=20, status=None)
+    writers[0].finish("done", 20)
+    writers[1].finish("failed", 20)
+
+    main(["resume"])
+
+    assert [command.run for command in sent(session)] == ["batch-128"]
+    capsys.readouterr()
+
+
+def test_resuming_a_queue_that_nobody_watches_starts_a_supervisor(
+    home: Path, no_supervisor: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, _ = new_session(home)
+
+    main(["resume"])
+
+    assert set(no_supervisor) == {session.id}
+    assert sent(session) == []
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["stop", "nothing"], "No session 'nothing'"),
+        (["stop", "batch-size", "x"], "has no run 'x'"),
+    ],
+)
+def test_a_session_or_run_that_is_not_there_is_exit_2(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    make_session(home, steps=10)
+
+    assert main(arguments) == 2
+    assert words in capsys.readouterr().err
