@@ -61,7 +61,12 @@ class HomeScreen(SizedScreen[None]):
     def _fill(self) -> None:
         self._fill_recipes()
         self._list_sessions()
-        self.set_interval(REFRESH_SECONDS, self._list_sessions)
+        self.set_interval(REFRESH_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        """List the sessions anew, but not below another screen, which would be repainted for it."""
+        if self.is_current:
+            self._list_sessions()
 
     def _fill_recipes(self) -> None:
         from valtui_trainer.presets.errors import PresetError

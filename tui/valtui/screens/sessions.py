@@ -52,7 +52,12 @@ class SessionsScreen(SizedScreen[None]):
         """Fill the table and keep it filled."""
         self.query_one(DataTable).add_columns(*COLUMNS)
         self._read()
-        self.set_interval(REFRESH_SECONDS, self._read)
+        self.set_interval(REFRESH_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        """Read anew, but not below another screen, which would be repainted for it."""
+        if self.is_current:
+            self._read()
 
     @work(thread=True, exclusive=True, group="sessions", description="list sessions")
     def _read(self) -> None:
