@@ -176,7 +176,7 @@ class Supervisor:
                     Exit(status="unknown", ended=utc_now(), reason="adopted; its end was not seen"),
                 )
             return
-        write_document(watched.attempt.exit, explain_exit(code))
+        write_document(watched.attempt.exit, explain_exit(code, watched.attempt.final.exists()))
 
     def handle(self, command: Command) -> bool:
         """Answer `command` if it is this process's to answer; tell whether it is done with."""
@@ -247,10 +247,11 @@ def is_gone(watched: Watched) -> bool:
     return bool(poll.poll(0))
 
 
-def explain_exit(code: int) -> Exit:
-    """Return what an exit code means, in words."""
+def explain_exit(code: int, said_so: bool) -> Exit:
+    """Return what an exit code means, in words; `said_so`: the trainer wrote how it ended."""
     if code >= 0:
-        reason = "" if code == 0 else f"its process ended with exit code {code}"
+        reason = "" if code == 0 and said_so else f"its process ended with exit code {code}"
+        reason += "" if said_so else " and without saying how the run went"
         return Exit(status="exited", ended=utc_now(), code=code, reason=reason)
     number = -code
     name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
