@@ -23,6 +23,14 @@ class SizedScreen(Screen[T]):
     SizedScreen.-too-small { align: center middle; hatch: none; }
     """
 
+    @property
+    def on_top(self) -> bool:
+        """Whether no screen lies above; Textual's `is_current` is true for the one below as well.
+
+        A screen that changes below another makes Textual repaint everything.
+        """
+        return self.app.screen is self
+
     def on_resize(self, event: events.Resize) -> None:
         """Hide everything while the terminal is too small."""
         size = event.size

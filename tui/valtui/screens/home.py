@@ -65,7 +65,7 @@ class HomeScreen(SizedScreen[None]):
 
     def _look_again(self) -> None:
         """List the sessions anew, but not below another screen, which would be repainted for it."""
-        if self.is_current:
+        if self.on_top:
             self._list_sessions()
 
     def _fill_recipes(self) -> None:

@@ -98,7 +98,7 @@ class LiveScreen(SizedScreen[None]):
         while not self.feed.gone:
             changed = await asyncio.to_thread(self.feed.poll)
             waiting = waiting or changed
-            if waiting and self.is_current and not self._line_is_stalled():
+            if waiting and self.on_top and not self._line_is_stalled():
                 waiting = False
                 self._redraw()
             calm = self.feed.ended and not changed
@@ -111,7 +111,7 @@ class LiveScreen(SizedScreen[None]):
             if self.feed.gone:
                 self._say_gone()
                 return
-            if self.is_current and (changed or not self.feed.ended):
+            if self.on_top and (changed or not self.feed.ended):
                 self._show_runs()
                 self._show_head()
             await asyncio.sleep(STATUS_SECONDS)
@@ -119,7 +119,7 @@ class LiveScreen(SizedScreen[None]):
     @work(exclusive=True, group="meter", description="read the device's load")
     async def _watch_device(self) -> None:
         while not self.feed.gone:
-            if self.is_current and not self.feed.ended:
+            if self.on_top and not self.feed.ended:
                 self._meter = await asyncio.to_thread(read_meter, self.feed.spec.device)
                 self._show_head()
             await asyncio.sleep(METER_SECONDS)

@@ -56,7 +56,7 @@ class SessionsScreen(SizedScreen[None]):
 
     def _look_again(self) -> None:
         """Read anew, but not below another screen, which would be repainted for it."""
-        if self.is_current:
+        if self.on_top:
             self._read()
 
     @work(thread=True, exclusive=True, group="sessions", description="list sessions")
