@@ -108,6 +108,7 @@ def test_what_cannot_be_measured_is_null(home: Path, capsys: pytest.CaptureFixtu
         assert run["val_loss_last_window"]["mean"] is None
 
 
+@pytest.mark.filterwarnings("error")
 def test_losses_that_are_not_finite_poison_nothing(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,11 +41,10 @@ def execute(arguments: argparse.Namespace) -> int:
     """Read the session and compare its runs."""
     session = find_session(home_of(arguments), arguments.session)
     from valtui.feed import SessionFeed
-    from valtui.figures import compare
 
     feed = SessionFeed(session)
     feed.drain()
-    figures = compare(feed.runs) if feed.runs else []
+    figures = figures_of(feed)
     if arguments.json:
         output.document(describe(feed, figures))
         return 0
@@ -56,6 +55,16 @@ def execute(arguments: argparse.Namespace) -> int:
     for note in NOTES:
         output.line(note)
     return 0
+
+
+def figures_of(feed: SessionFeed) -> list[RunFigures]:
+    """Return the figures of all runs; losses that are not finite are no cause for numpy to warn."""
+    import numpy as np
+
+    from valtui.figures import compare
+
+    with np.errstate(all="ignore"):
+        return compare(feed.runs) if feed.runs else []
 
 
 def write_table(figures: list[RunFigures]) -> None:

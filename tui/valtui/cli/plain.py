@@ -193,12 +193,10 @@ class Follower:
                 command(self._session, "stop", run.id)
 
     def _conclude(self) -> int:
-        from valtui.cli.compare import write_table
-        from valtui.figures import compare
+        from valtui.cli.compare import figures_of, write_table
 
         output.line()
-        if self._feed.runs:
-            write_table(compare(self._feed.runs))
+        write_table(figures_of(self._feed))
         output.flush()
         states = [run.status.state for run in self._feed.runs]
         if self._stopping:

@@ -1,0 +1,129 @@
+"""A request becomes a session and runs; what cannot be done is refused before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from valtui_trainer.presets.errors import PresetError
+from valtui_trainer.presets.library import Library
+from valtui_trainer.session.create import create_session
+from valtui_trainer.session.documents import read_document
+from valtui_trainer.session.listing import runs_of
+from valtui_trainer.session.records import SessionSpec
+from valtui_trainer.supervise import devices, plan
+from valtui_trainer.supervise.devices import Gpu
+from valtui_trainer.supervise.plan import Plan, Request, further_run, make_plan
+
+Ask = Callable[..., Plan]
+
+
+@pytest.fixture
+def ask(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Plan a request on a machine of 8 cores without CUDA, in an empty working folder."""
+    del home
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(devices, "visible_gpus", list)
+    monkeypatch.setattr(devices, "cores", lambda: 8)
+    return lambda *names, **options: make_plan(Request(names, **options), Library.open())
+
+
+def test_a_study_becomes_one_run_a_preset_in_its_order(ask: Ask) -> None:
+    found = ask("batch-size")
+
+    assert [spec.id for spec in found.runs] == ["batch-32", "batch-128", "batch-512"]
+    assert [spec.position for spec in found.runs] == [0, 1, 2]
+    assert found.session.question.endswith("?")
+    assert (found.session.study, found.session.title) == ("batch-size", "batch-size")
+    assert {spec.session for spec in found.runs} == {found.session.id}
+
+
+def test_presets_become_a_session_named_after_them(ask: Ask) -> None:
+    found = ask("batch-32", "dropout-25")
+
+    assert (found.session.study, found.session.title) == (None, "batch-32+dropout-25")
+
+
+def test_settings_reach_every_run(ask: Ask) -> None:
+    found = ask("batch-size", assignments=("model.width=8", "epochs=5"), epochs=2.0, seeds=3)
+
+    for spec in found.runs:
+        assert (spec.preset.model.width, spec.preset.epochs, spec.seeds) == (8, 2, [0, 1, 2])
+
+
+def test_a_data_path_that_exists_becomes_absolute_and_a_name_stays(
+    ask: Ask, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.npz").touch()
+
+    assert ask("batch-32", data="mine.npz").runs[0].preset.data == str(tmp_path / "mine.npz")
+    assert ask("batch-32", data="CIFAR10").runs[0].preset.data == "CIFAR10"
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted", "parallel", "threads"),
+    [
+        (("batch-32",), None, 1, 8),
+        (("batch-32", "batch-128", "batch-512"), None, 3, 2),
+        (("batch-32", "batch-128", "batch-512", "dropout-25", "seed-cnn"), None, 4, 2),
+        (("batch-32", "batch-128"), 1, 1, 8),
+        (("batch-32",), 16, 16, 1),
+    ],
+)
+def test_runs_on_the_cpu_share_the_cores(
+    ask: Ask, names: tuple[str, ...], wanted: int | None, parallel: int, threads: int
+) -> None:
+    found = ask(*names, parallel=wanted)
+
+    assert found.session.parallel == parallel
+    assert {spec.threads for spec in found.runs} == {threads}
+
+
+def test_auto_takes_the_gpu_with_most_free_memory(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus = [Gpu(0, "A", 1 << 30, 8 << 30), Gpu(1, "B", 4 << 30, 8 << 30)]
+    monkeypatch.setattr(devices, "visible_gpus", lambda: gpus)
+
+    assert ask("batch-32").session.device == "cuda:1"
+    assert ask("batch-32", device="cuda:0").session.device == "cuda:0"
+    assert ask("batch-32", device="cpu").session.device == "cpu"
+    with pytest.raises(PresetError, match=r"only 2 CUDA device"):
+        ask("batch-32", device="cuda:2")
+
+
+def test_a_further_preset_gets_the_next_position_and_an_id_of_its_own(ask: Ask) -> None:
+    found = ask("batch-32", "batch-128")
+
+    again = further_run(found.session, list(found.runs), Library.open().preset("batch-32"))
+
+    assert (again.position, again.id, again.preset_name) == (2, "batch-32+seeds-1", "batch-32")
+    assert again.session == found.session.id
+
+
+def test_planning_writes_nothing(ask: Ask, home: Path) -> None:
+    ask("batch-size")
+
+    assert not home.exists()
+
+
+def test_a_plan_survives_the_folder(ask: Ask, home: Path) -> None:
+    found = ask("augmentation", seeds=2)
+
+    session = create_session(home, found.session, list(found.runs))
+
+    assert read_document(session.spec, SessionSpec) == found.session
+    assert tuple(spec for _, spec in runs_of(session)) == found.runs
+
+
+def test_the_users_own_code_needs_a_word(ask: Ask) -> None:
+    with pytest.raises(PresetError, match="--allow-code"):
+        ask("batch-32", assignments=("model.name=mine:Net",))
+
+    assert ask("batch-32", assignments=("model.name=mine:Net",), allow_code=True).runs[0].allow_code
+
+
+def test_versions_that_matter_are_kept() -> None:
+    assert {"torch", "numpy"} <= set(plan.versions())

@@ -1,0 +1,258 @@
+"""The real supervisor with stub trainers: queues, watches, says how each ended, may die at any time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from support.sessions import new_session
+from valtui_trainer.presets.types import Preset
+from valtui_trainer.session.commands import send
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.locks import holder
+from valtui_trainer.session.records import Event, RunSpec, SessionSpec
+from valtui_trainer.session.state import RunStatus, run_status
+from valtui_trainer.session.tail import Tail
+from valtui_trainer.supervise.processes import boot_id, send_signal, start_ticks
+
+PROGRAM = Path(__file__).parents[1] / "support" / "stub_supervisor.py"
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start supervisors; they and their trainers are gone after the test."""
+    started: list[tuple[subprocess.Popen[bytes], SessionPaths]] = []
+
+    def start_one(session: SessionPaths, *arguments: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([sys.executable, str(PROGRAM), str(session.folder), *arguments])
+        started.append((process, session))
+        return process
+
+    yield start_one
+    for process, session in started:
+        process.kill()
+        process.wait()
+        for name in session.run_ids():
+            pid = holder(session.run(name).lock)
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+
+
+def session_of(home: Path, *names: str, parallel: int = 2) -> tuple[SessionPaths, list[RunSpec]]:
+    session, specs = new_session(home, {name: Preset() for name in names})
+    spec = msgspec.json.decode(session.spec.read_bytes(), type=SessionSpec)
+    session.spec.write_bytes(msgspec.json.encode(msgspec.structs.replace(spec, parallel=parallel)))
+    return session, specs
+
+
+def await_that(truth: Callable[[], bool], seconds: float = 20.0) -> None:
+    pause, until = threading.Event(), time.monotonic() + seconds
+    while not truth():
+        assert time.monotonic() < until, "it did not come about"
+        pause.wait(0.05)
+
+
+def status(session: SessionPaths, run: str) -> RunStatus:
+    return run_status(session.run(run), supervised=False)
+
+
+def order(session: SessionPaths) -> list[str]:
+    path = session.folder / "order.log"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def answers(session: SessionPaths) -> dict[str, str]:
+    return {str(event.data["id"]): event.message for event in Tail(session.events, Event).read()}
+
+
+def test_all_runs_are_trained_and_the_supervisor_goes(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "done-a", "done-b", "done-c")
+
+    assert start(session).wait(20) == 0
+
+    assert {run: status(session, run).state for run in session.run_ids()} == {
+        "done-a": "DONE", "done-b": "DONE", "done-c": "DONE",
+    }  # fmt: skip
+    assert holder(session.supervisor_lock) is None
+
+
+def test_no_more_runs_than_asked_for_train_at_once_and_in_order(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "done-a", "done-b", "done-c", parallel=1)
+
+    start(session).wait(20)
+
+    assert order(session) == [
+        f"{word} done-{letter}" for letter in "abc" for word in ("begin", "end")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("run", "state", "words"),
+    [
+        ("crash", "FAILED", "exit code 3"),
+        ("mute", "FAILED", "exit code 0"),
+        ("killed", "KILLED", "SIGKILL"),
+    ],
+)
+def test_how_a_process_ended_is_said_in_words_and_its_neighbour_goes_on(
+    home: Path, start: Start, run: str, state: str, words: str
+) -> None:
+    session, _ = session_of(home, run, "done")
+
+    start(session).wait(20)
+
+    assert status(session, run).state == state
+    assert words in status(session, run).reason
+    assert status(session, "done").state == "DONE"
+
+
+def test_what_a_trainer_leaves_behind_is_swept(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "forker")
+
+    start(session).wait(20)
+
+    child = int((session.run("forker").attempt(0).folder / "child").read_text())
+    await_that(lambda: start_ticks(child) == 0 or process_state(child) == "Z")
+
+
+def process_state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
+
+
+def test_a_second_supervisor_goes_at_once(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "waits")
+    start(session)
+    await_that(lambda: order(session) == ["begin waits"])
+
+    assert start(session).wait(10) == 0
+    assert order(session) == ["begin waits"]
+
+
+def test_a_killed_supervisor_leaves_trainers_alone_and_the_next_one_adopts_them(
+    home: Path, start: Start
+) -> None:
+    session, _ = session_of(home, "waits", "done", parallel=1)
+    first = start(session)
+    await_that(lambda: order(session) == ["begin waits"])
+    pid = holder(session.run("waits").lock)
+    first.kill()
+    first.wait()
+
+    second = start(session)
+    await_that(lambda: holder(session.supervisor_lock) == second.pid)
+    assert holder(session.run("waits").lock) == pid
+    send(session, "stop", "waits")
+
+    assert second.wait(20) == 0
+    assert status(session, "waits").state == "STOPPED"
+    assert status(session, "done").state == "DONE"
+    assert session.run("waits").attempt_numbers() == [0]
+
+
+def test_a_trainer_that_died_unseen_is_lost_and_can_be_resumed(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "waits")
+    first = start(session)
+    await_that(lambda: order(session) == ["begin waits"])
+    pid = holder(session.run("waits").lock)
+    assert pid is not None
+    first.kill()
+    first.wait()
+    os.kill(pid, signal.SIGKILL)
+    await_that(lambda: holder(session.run("waits").lock) is None)
+
+    assert status(session, "waits").state == "LOST"
+    send(session, "resume", "waits")
+
+
+def test_a_stopped_run_is_resumed_as_its_next_attempt(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "waits")
+    first = start(session)
+    await_that(lambda: order(session) == ["begin waits"])
+    send(session, "stop", "waits")
+    first.wait(20)
+
+    asked = send(session, "resume", "waits")
+    start(session).wait(20)
+
+    assert answers(session)[asked] == "resumed as attempt 1"
+    assert status(session, "waits").state == "DONE"
+    assert session.run("waits").attempt_numbers() == [0, 1]
+
+
+def test_a_queued_run_is_stopped_before_it_begins(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "waits", "done", parallel=1)
+    supervisor = start(session)
+    await_that(lambda: order(session) == ["begin waits"])
+
+    asked = send(session, "stop", "done")
+    await_that(lambda: asked in answers(session))
+    send(session, "stop", "waits")
+    supervisor.wait(20)
+
+    assert status(session, "done").state == "STOPPED"
+    assert order(session) == ["begin waits", "end waits"]
+
+
+def test_a_trainer_that_does_not_hear_is_killed_in_the_end(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "deaf")
+    supervisor = start(session, "0.5")
+    await_that(lambda: order(session) == ["begin deaf"])
+
+    send(session, "stop", "deaf")
+    supervisor.wait(20)
+
+    assert status(session, "deaf").state == "KILLED"
+
+
+def test_commands_that_cannot_be_done_are_refused_in_words(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "done")
+    start(session).wait(20)
+
+    asked = [
+        send(session, "stop", "done"),
+        send(session, "resume", "done"),
+        send(session, "stop", "x"),
+    ]
+    start(session).wait(20)
+
+    assert [answers(session)[one] for one in asked] == [
+        "refused: the run is DONE", "refused: the run is DONE", "refused: there is no such run",
+    ]  # fmt: skip
+
+
+def test_a_further_run_is_added_and_trained(home: Path, start: Start) -> None:
+    session, (spec,) = session_of(home, "done")
+    send(session, "start", None, msgspec.structs.replace(spec, id="done-2", position=1))
+
+    start(session).wait(20)
+
+    assert status(session, "done-2").state == "DONE"
+
+
+def test_a_pid_that_was_reused_is_never_signalled() -> None:
+    process = subprocess.Popen(["sleep", "30"])
+    try:
+        ticks = start_ticks(process.pid)
+        assert ticks > 0
+        assert not send_signal(process.pid, ticks + 1, signal.SIGKILL)
+        assert process.poll() is None
+        assert send_signal(process.pid, ticks, signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+    assert start_ticks(process.pid) == 0
+    assert boot_id()
