@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -45,22 +46,26 @@ def sent(session: SessionPaths) -> list[Command]:
     ]
 
 
-def answer_soon(session: SessionPaths, act: Callable[[Command], None]) -> threading.Thread:
-    """Act on each command once, as a trainer would, until two were seen or a second is over."""
+@contextmanager
+def answering(session: SessionPaths, act: Callable[[Command], None]) -> Iterator[None]:
+    """Act on each command once, as a trainer would."""
+    over = threading.Event()
 
     def work() -> None:
         seen: set[str] = set()
-        pause = threading.Event()
-        for _ in range(100):
+        while not over.wait(0.01):
             for command in sent(session):
                 if command.id not in seen:
                     seen.add(command.id)
                     act(command)
-            pause.wait(0.01)
 
     worker = threading.Thread(target=work)
     worker.start()
-    return worker
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
 
 
 def test_a_stop_goes_to_all_runs_that_live_and_the_answers_are_said(
@@ -68,15 +73,13 @@ def test_a_stop_goes_to_all_runs_that_live_and_the_answers_are_said(
 ) -> None:
     session, writers = running
     by_id = {writer.run.id: writer for writer in writers}
-    worker = answer_soon(
+    with answering(
         session,
         lambda command: by_id[command.run or ""].event(
             "command", "stopping after this step", id=command.id
         ),
-    )
-
-    code = main(["stop"])
-    worker.join()
+    ):
+        code = main(["stop"])
 
     out = capsys.readouterr().out
     assert code == 0
@@ -93,10 +96,8 @@ def test_a_run_that_is_named_gets_the_command_alone(
     running: tuple[SessionPaths, list[RunWriter]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     session, (_, second) = running
-    worker = answer_soon(session, lambda _: second.beat(20, phase="paused"))
-
-    code = main(["pause", session.id[-6:], "128"])
-    worker.join()
+    with answering(session, lambda _: second.beat(20, phase="paused")):
+        code = main(["pause", session.id[-6:], "128"])
 
     assert (code, capsys.readouterr().out) == (0, "batch-128: paused\n")
     assert [command.run for command in sent(session)] == ["batch-128"]
@@ -106,12 +107,10 @@ def test_a_refusal_is_said_and_exit_1(
     running: tuple[SessionPaths, list[RunWriter]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     session, (first, _) = running
-    worker = answer_soon(
+    with answering(
         session, lambda command: first.event("command", "refused: not now", id=command.id)
-    )
-
-    code = main(["pause", session.id, "batch-32"])
-    worker.join()
+    ):
+        code = main(["pause", session.id, "batch-32"])
 
     assert (code, capsys.readouterr().out) == (1, "batch-32: refused: not now\n")
 
@@ -141,9 +140,8 @@ def test_an_answer_of_the_supervisor_counts_too(
             )
         )
 
-    worker = answer_soon(session, answer)
-    code = main(["resume", session.id, "batch-32"])
-    worker.join()
+    with answering(session, answer):
+        code = main(["resume", session.id, "batch-32"])
 
     assert (code, capsys.readouterr().out) == (0, "batch-32: resumed as attempt 1\n")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from support.sessions import new_session
 from valtui.cli import run
@@ -152,31 +153,39 @@ def test_what_the_check_of_data_and_model_finds_is_said_line_by_line(
     assert "\x1b" not in sentence
 
 
-def test_real_data_that_does_not_fit_is_refused_before_anything_starts(
-    here: Path, home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    np.savez(here / "odd.npz", pictures=np.zeros((3, 8, 8), np.uint8))
-    (here / "presets" / "no-path.toml").write_text('data = "nowhere.npz"\n')
-    (here / "presets" / "no-arrays.toml").write_text('data = "odd.npz"\n')
-
-    sentences = refusal(home, capsys, "no-path", "no-arrays", "--detach").splitlines()
-
-    assert len(sentences) == 2
-    assert "nowhere.npz" in sentences[0]
-    assert "train_images" in sentences[1]
-
-
-def test_a_batch_larger_than_the_set_with_drop_last_is_refused(
+def test_data_and_models_that_do_not_fit_are_refused_before_anything_starts(
     here: Path, home: Path, digits: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    del here
-    sentence = refusal(
-        home, capsys, "batch-32", "--data", str(digits), "--set", "batch_size=4096",
-        "--set", "drop_last=true", "--plain",
-    )  # fmt: skip
+    images, labels = np.zeros((40, 8, 8), np.uint8), np.arange(40) % 4
+    np.savez(here / "no-arrays.npz", pictures=images)
+    np.savez(here / "odd-labels.npz", train_images=images, train_labels=labels[:-1])
+    for number in range(40):
+        folder = here / "photos" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[number]).save(folder / f"{number}.png")
+    (here / "photos" / "a" / "torn.png").write_bytes(b"not an image")
+    presets = {
+        "no-path": 'data = "nowhere.npz"',
+        "no-arrays": 'data = "no-arrays.npz"',
+        "odd-labels": 'data = "odd-labels.npz"',
+        "torn-image": 'data = "photos"',
+        "misfit": f'data = "{digits}"\nmodel = {{ name = "small-cnn", depth = 8 }}',
+        "no-model": f'data = "{digits}"\nmodel = {{ name = "resnet81" }}',
+        "no-batch": f'data = "{digits}"\nbatch_size = 4096\ndrop_last = true',
+    }
+    for name, content in presets.items():
+        (here / "presets" / f"{name}.toml").write_text(content)
 
-    assert "batch" in sentence
-    assert "drop_last" in sentence
+    sentences = refusal(home, capsys, *presets, "--detach").splitlines()
+
+    expected = {
+        "no-path": "nowhere.npz", "no-arrays": "train_images", "odd-labels": "39",
+        "torn-image": "torn.png", "misfit": "misfit", "no-model": "resnet81",
+        "no-batch": "drop_last",
+    }  # fmt: skip
+    assert len(sentences) == len(presets), sentences
+    for sentence, word in zip(sentences, expected.values(), strict=True):
+        assert word in sentence
 
 
 class Started:
