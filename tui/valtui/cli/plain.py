@@ -1,6 +1,6 @@
 """Watches a session in plain lines: one an evaluation, one a change of state, the comparison at the end.
 
-Ctrl-C once stops all runs and waits for them; a second one leaves them alone and returns at once.
+Ctrl-C once stops all runs and waits for them; a second one returns at once.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ def follow(session: SessionPaths) -> int:
         with Interrupts() as interrupts:
             return Follower(session, interrupts).work()
     except KeyboardInterrupt:
-        output.complain(f"left alone; the runs go on. `valtui open {session.id}` shows them.")
+        output.complain(
+            "not waiting: runs that were asked to stop do so by themselves, others go on. "
+            f"`valtui open {session.id}` shows them."
+        )
         return 130
     except BrokenPipeError:
         output.abandon()
@@ -187,7 +190,7 @@ class Follower:
 
     def _stop_all(self) -> None:
         self._stopping = True
-        output.complain("stopping all runs; Ctrl-C again leaves them alone.")
+        output.complain("stopping all runs; Ctrl-C again returns without waiting for them.")
         for run in self._feed.runs:
             if not run.status.ended:
                 command(self._session, "stop", run.id)
