@@ -7,14 +7,15 @@ from typing import Literal
 
 import numpy as np
 
-from valtui.feed import Array, RunFeed
+from valtui.feed import Array, RunFeed, ValMatrix
 from valtui.widgets.plot import Mark, Series
 from valtui.widgets.pyramid import Pyramid
-from valtui_trainer.measure.volatility import rolling, volatility
+from valtui_trainer.measure.volatility import rolling, spikes
 
 Axis = Literal["step", "epoch", "time"]
 WINDOW = 10
 PERCENT = 100.0
+RECENT = 60
 
 
 @dataclass(slots=True)
@@ -70,15 +71,21 @@ class RunCurves:
         self.recent: list[float] = []
         self._train_rows = 0
         self._evaluations = 0
+        self._measured = 0
         self._generation = self._generations()
 
-    def update(self, axis: Axis) -> bool:
-        """Take up new points, all of them anew after a change of axis or a resume; tell whether any came."""
+    def update(self, axis: Axis, measure: bool = True) -> bool:
+        """Take up new points, all of them anew after a change of axis or a resume; tell whether any came.
+
+        `measure` False leaves the volatility for later: its first interval loads scipy.
+        """
         if axis != self.axis or self._generations() != self._generation:
             self.axis = axis
             self._reset()
-        trained, evaluated = self._update_train(), self._update_val()
-        return trained or evaluated
+        matrix = self.run.val_matrix()
+        trained, evaluated = self._update_train(), self._update_val(matrix)
+        measured = measure and self._update_volatility(matrix)
+        return trained or evaluated or measured
 
     def _generations(self) -> tuple[int, ...]:
         tables = [
@@ -97,52 +104,61 @@ class RunCurves:
         self._train_rows = rows
         return True
 
-    def _update_val(self) -> bool:
-        matrix = self.run.val_matrix()
+    def _update_val(self, matrix: ValMatrix) -> bool:
         total, seen = len(matrix.step), self._evaluations
         if total == seen:
             return False
-        x = {"step": matrix.step, "epoch": matrix.epoch, "time": matrix.time}[self.axis]
+        x = self._places(matrix)
         self.lines.val_loss.extend_seeds(x[seen:], matrix.loss[:, seen:])
         self.lines.accuracy.extend_seeds(x[seen:], matrix.accuracy[:, seen:])
+        self._evaluations = total
+        self.marks = self._marks(x, matrix.loss.mean(axis=0))
+        self.seams = tuple(
+            Mark(float(np.interp(seam, matrix.step, x)), None, "┆", "seam")
+            for seam in self.run.seams
+        )
+        return True
+
+    def _update_volatility(self, matrix: ValMatrix) -> bool:
+        total, seen = len(matrix.step), self._measured
+        if total == seen:
+            return False
+        x = self._places(matrix)
         begin = max(0, seen - 3 * WINDOW)
-        settled = self.dim_until is not None and seen > 0
         for line, relative in ((self.lines.percent, True), (self.lines.absolute, False)):
             found = rolling(
                 matrix.loss[:, begin:], matrix.step[begin:], window=WINDOW, relative=relative
             )
             unit = PERCENT if relative else 1.0
             new = slice(seen - begin, None)
-            low, high = found.low[new] * unit, found.high[new] * unit
-            line.extend(x[seen:], found.value[new] * unit, low, high)
+            value, low, high = (part[new] * unit for part in (found.value, found.low, found.high))
+            line.extend(x[seen:], value, low, high)
             if relative:
-                self.recent = [*self.recent, *(found.value[new] * unit).tolist()][-60:]
-                if not settled:
-                    self._settle(x[begin:], found.descending)
-        self._evaluations = total
-        self._mark(x, matrix.loss)
+                self.recent = [*self.recent, *value.tolist()][-RECENT:]
+                self._settle(x[begin:], found.descending)
+        self._measured = total
         return True
+
+    def _places(self, matrix: ValMatrix) -> Array:
+        return {"step": matrix.step, "epoch": matrix.epoch, "time": matrix.time}[self.axis]
 
     def _settle(
         self, x: Array, descending: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     ) -> None:
         calm = np.flatnonzero(~descending)
-        if len(calm):
+        if self.dim_until is None and len(calm):
             self.dim_until = float(x[calm[0]])
 
-    def _mark(self, x: Array, loss: Array) -> None:
-        mean = loss.mean(axis=0)
-        marks = [Mark(float(x[i]), None, "✕", "nan") for i in np.flatnonzero(~np.isfinite(mean))]
-        if np.isfinite(mean).any():
-            best = int(np.nanargmin(np.where(np.isfinite(mean), mean, np.nan)))
+    @staticmethod
+    def _marks(x: Array, mean: Array) -> tuple[Mark, ...]:
+        finite = np.isfinite(mean)
+        marks = [Mark(float(x[i]), None, "✕", "nan") for i in np.flatnonzero(~finite)]
+        if finite.any():
+            best = int(np.argmin(np.where(finite, mean, np.inf)))
             marks.append(Mark(float(x[best]), float(mean[best]), "◆", "best"))
-        for i in volatility(mean, x, relative=True).spikes:
+        for i in spikes(mean, relative=True):
             marks.append(Mark(float(x[i]), float(mean[i]), "▲", "spike"))
-        self.marks = tuple(marks)
-        steps = self.run.val_matrix().step
-        self.seams = tuple(
-            Mark(float(np.interp(seam, steps, x)), None, "┆", "seam") for seam in self.run.seams
-        )
+        return tuple(marks)
 
     def _dim_until(self, line: Line) -> float | None:
         """Return where the line stops being dim: nowhere yet, while the curve still descends."""

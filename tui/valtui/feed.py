@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,14 @@ class Table:
             grown = np.empty((len(self.columns), max(2 * self._data.shape[1], self._rows + count)))
             grown[:, : self._rows] = self._data[:, : self._rows]
             self._data = grown
-        for position, name in enumerate(self.columns):
-            place = self._data[position, self._rows : self._rows + count]
-            place[:] = constant[name] if name in constant else [getattr(row, name) for row in rows]
+        if not count:
+            return
+        names = [name for name in self.columns if name not in constant]
+        place = self._data[:, self._rows : self._rows + count]
+        read = [self._index[name] for name in names]
+        place[read] = np.array(list(map(attrgetter(*names), rows)), dtype=np.float64).T
+        for name, value in constant.items():
+            place[self._index[name]] = value
         self._rows += count
 
     def truncate(self, step: float) -> None:

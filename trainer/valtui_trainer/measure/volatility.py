@@ -174,7 +174,7 @@ def volatility(
     value = float(np.sqrt(q))
     flat = found[known]
     robust = float(np.median(np.abs(flat)) / ROBUST)
-    spikes = spikes_of(found) if value > 0 else ()
+    peaks = spikes_of(found) if value > 0 else ()
     kurtosis = float((flat**4).mean() / (flat**2).mean() ** 2) if value > 0 else 0.0
     interval = (
         chi2_interval(value, nu, level) if points >= FEWEST_FOR_INTERVAL and value > 0 else None
@@ -184,8 +184,8 @@ def volatility(
         degrees=nu,
         interval=interval,
         points=points,
-        spikes=spikes,
-        too_narrow=bool(spikes) or kurtosis > HEAVY,
+        spikes=peaks,
+        too_narrow=bool(peaks) or kurtosis > HEAVY,
         robust=robust,
         constant=value == 0.0,
     )
@@ -197,6 +197,20 @@ def chi2_interval(value: float, nu: float, level: float) -> Interval:
     nu = round(nu, 6)
     low, high = np.sqrt(nu / chi2(1.0 - tail, nu)), np.sqrt(nu / chi2(tail, nu))
     return Interval(float(value * low), float(value * high))
+
+
+def spikes(
+    y: npt.ArrayLike, x: npt.ArrayLike | None = None, relative: bool = False
+) -> tuple[int, ...]:
+    """Return the positions of the spikes of y (T,) or (seeds, T); see `Volatility.spikes`.
+
+    Raises:
+        ValueError: the shapes do not fit, or x does not rise.
+    """
+    values, places = prepare(y, x)
+    if relative:
+        values = np.log(np.where(values > 0, values, np.nan))
+    return spikes_of(residuals(places, values))
 
 
 def spikes_of(found: Floats) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -64,30 +64,51 @@ class Tail(Generic[T]):
             return True
 
     def _take(self, chunk: bytes, records: list[T]) -> None:
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            whole, self._torn = self._torn + line, b""
-            if self._too_long:
-                self._too_long = False
-                self.skipped += 1
-                continue
-            record = self._decode(whole)
-            if record is not None:
-                records.append(record)
+        whole, newline, rest = chunk.rpartition(b"\n")
+        if newline:
+            self._take_lines(self._torn + whole, records)
+            self._torn = b""
         self._torn += rest
         if len(self._torn) > LONGEST_LINE:
             self._torn = b""
             self._too_long = True
 
-    def _decode(self, line: bytes) -> T | None:
-        try:
-            record = self._decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+    def _take_lines(self, lines: bytes, records: list[T]) -> None:
+        if self._too_long:
+            self._too_long = False
             self.skipped += 1
-            return None
-        number = getattr(record, "n", self._expected)
-        self.missed += max(0, number - self._expected)
-        self._expected = number + 1
-        if isinstance(record, Train | Val):
-            restore_not_finite(record)
-        return record
+            lines = lines.partition(b"\n")[2]
+        try:
+            found = self._decoder.decode_lines(lines)
+            self.skipped += lines.count(b"\n") + 1 - len(found)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+            found = self._decode_one_by_one(lines)
+        if not found:
+            return
+        self._count(found)
+        if isinstance(found[0], Train | Val):
+            for record in found:
+                if record.nf:  # type: ignore[attr-defined]
+                    restore_not_finite(record)  # type: ignore[arg-type]
+        records.extend(found)
+
+    def _decode_one_by_one(self, lines: bytes) -> list[T]:
+        found = []
+        for line in lines.split(b"\n"):
+            try:
+                found.append(self._decoder.decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+                self.skipped += 1
+        return found
+
+    def _count(self, found: list[T]) -> None:
+        numbers: list[Any] = [getattr(record, "n", None) for record in found]
+        if numbers[0] is None:
+            return
+        expected = self._expected
+        if numbers == list(range(expected, expected + len(numbers))):
+            self._expected += len(numbers)
+            return
+        for number in numbers:
+            self.missed += max(0, number - self._expected)
+            self._expected = number + 1

@@ -25,13 +25,14 @@ from valtui.widgets import axis as axes
 from valtui.widgets.chart import Chart
 from valtui.widgets.run_list import RunList, RunRow
 from valtui.widgets.sparkline import spark
+from valtui_trainer.measure.volatility import volatility
 from valtui_trainer.session.output import read_output
 from valtui_trainer.session.records import CommandName
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import RESUMABLE
 from valtui_trainer.supervise.begin import command as send_command
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 CALM_POLL_SECONDS = 0.5
 STATUS_SECONDS = 1.0
 METER_SECONDS = 2.0
@@ -63,7 +64,8 @@ class LiveScreen(SizedScreen[None]):
         self._evaluations: tuple[int, ...] = ()
         self._meter = ""
         self._cursor: float | None = None
-        self._structure: tuple[object, ...] = ()
+        self._structure: dict[str, tuple[object, ...]] = {}
+        self._can_measure = False
 
     def compose(self) -> ComposeResult:
         """Lay out the head, the panels, the presets and the foot."""
@@ -87,13 +89,24 @@ class LiveScreen(SizedScreen[None]):
         self.query_one("#volatility", Chart).empty = "measurable from the fifth evaluation on"
         self._turn_page()
         self._redraw()
+        self._show_runs()
+        self._show_head()
+        self.call_after_refresh(self._load_measures)
         self._follow()
         self._watch_states()
         self._watch_device()
 
+    @work(exclusive=True, group="measures", description="load what intervals need")
+    async def _load_measures(self) -> None:
+        """Load scipy after the first curves are on the screen, then draw the volatility too."""
+        await asyncio.to_thread(volatility, [1.0, 2.0, 1.5] * 4)
+        self._can_measure = True
+        if self.on_top:
+            self._redraw()
+
     @work(exclusive=True, group="follow", description="read what is new")
     async def _follow(self) -> None:
-        """Read what came, ten times a second while something comes; skip frames on a stalled line."""
+        """Read what came, five times a second while something comes; skip frames on a stalled line."""
         waiting = False
         while not self.feed.gone:
             changed = await asyncio.to_thread(self.feed.poll)
@@ -146,7 +159,10 @@ class LiveScreen(SizedScreen[None]):
             if run.id not in self.curves:
                 self.curves[run.id] = RunCurves(run, self.x_axis)
                 self.overlaid[run.id] = True
-            self.curves[run.id].update(self.x_axis)
+            self.curves[run.id].update(self.x_axis, measure=self._can_measure)
+        if not self._can_measure:
+            self._show_charts(fresh=True)
+            return
         evaluations = tuple(self._evaluation_count(run) for run in self.feed.runs)
         fresh = evaluations != self._evaluations
         if fresh:
@@ -172,8 +188,9 @@ class LiveScreen(SizedScreen[None]):
         }
         for name, what in whats.items():
             chart = self.query_one(f"#{name}", Chart)
-            structure = (what, self.x_axis, self.focused_run, tuple(self.overlaid.items()))
-            if fresh or self._structure != structure:
+            structure = (what, self.x_axis, self.focused_run, *self.overlaid.items())
+            if fresh or self._structure.get(name) != structure:
+                self._structure[name] = structure
                 chart.show(
                     [self._series(run, what, index) for index, run in enumerate(self.feed.runs)],
                     x_label=AXIS_LABELS[self.x_axis],
@@ -185,7 +202,6 @@ class LiveScreen(SizedScreen[None]):
             title = self._title(what)
             if chart.border_title != title:
                 chart.border_title = title
-        self._structure = ()
 
     def _series(self, run: RunFeed, what: str, index: int) -> Any:
         focused = index == self.focused_run
