@@ -16,11 +16,19 @@ from tests.support.terminal import Terminal
 ROUNDS = 7
 STREAM_SECONDS = 12.0
 BRAILLE = range(0x2801, 0x2900)
+VALTUI = ["-m", "valtui.cli.main"]
+BARE = """
+from textual.app import App
+from textual.widgets import Static
 
 
-def launch(arguments: list[str], size: tuple[int, int]) -> Terminal:
-    """Start valtui on a pty of `size` columns and rows."""
-    return Terminal(["-m", "valtui.cli.main", *arguments], *size)
+class Bare(App):
+    def compose(self):
+        yield Static("bare")
+
+
+Bare().run()
+"""
 
 
 def has_curves(terminal: Terminal) -> bool:
@@ -33,7 +41,7 @@ def first_frame(
 ) -> tuple[float, float]:
     """Return the seconds from the process's start until `seen`, and its memory in MB a second later."""
     began = time.perf_counter()
-    terminal = launch(arguments, size)
+    terminal = Terminal(arguments, *size)
     try:
         terminal.read_until(lambda: seen(terminal))
         seconds = time.perf_counter() - began
@@ -46,22 +54,32 @@ def first_frame(
 def first_frames(home: Path, size: tuple[int, int]) -> list[str]:
     """Return rows for the home screen and for a session of 4 runs x 20,000 points."""
     session, _ = make_session(home, runs=4, points=20_000, total=20_000, eval_every=50, live=False)
+    bare = home / "bare.py"
+    bare.write_text(BARE)
     cases: list[tuple[str, list[str], Callable[[Terminal], bool]]] = [
-        ("first frame, home", ["--home", str(home / "empty")], lambda t: "studies" in t.text),
+        ("first frame of a bare Textual app (one text)", [str(bare)], lambda t: "bare" in t.text),
+        (
+            "first frame, home",
+            [*VALTUI, "--home", str(home / "empty")],
+            lambda t: "studies" in t.text,
+        ),
         (
             "first frame with data, 4 runs x 20,000 points",
-            ["open", session.id, "--home", str(home)],
+            [*VALTUI, "open", session.id, "--home", str(home)],
             has_curves,
         ),
     ]
-    rows = []
+    rows: list[str] = []
+    yardstick = 0.0
     for name, arguments, seen in cases:
         first_frame(arguments, size, seen)
         found = [first_frame(arguments, size, seen) for _ in range(ROUNDS)]
         seconds = sorted(one[0] for one in found)
+        median = statistics.median(seconds)
+        yardstick = yardstick or median
         rows.append(
-            f"| {name}, {size[0]}x{size[1]} | {1000 * statistics.median(seconds):.0f} ms "
-            f"[{1000 * seconds[0]:.0f}, {1000 * seconds[-1]:.0f}], "
+            f"| {name}, {size[0]}x{size[1]} | {1000 * median:.0f} ms "
+            f"[{1000 * seconds[0]:.0f}, {1000 * seconds[-1]:.0f}], {median / yardstick:.2f} x bare, "
             f"{statistics.median(one[1] for one in found):.0f} MB |"
         )
         print(rows[-1], flush=True)
@@ -71,7 +89,7 @@ def first_frames(home: Path, size: tuple[int, int]) -> list[str]:
 def stream(home: Path, size: tuple[int, int], growing: bool) -> str:
     """Return a row: CPU and bytes a second over STREAM_SECONDS, with 10 points a second a run, or none."""
     session, writers = make_session(home, runs=4, points=500, total=2_000, eval_every=5, live=True)
-    terminal = launch(["open", session.id, "--home", str(home)], size)
+    terminal = Terminal([*VALTUI, "open", session.id, "--home", str(home)], *size)
     try:
         terminal.read_until(lambda: has_curves(terminal))
         terminal.read(1.5)

@@ -54,11 +54,12 @@ class ValtuiApp(App[str]):
         self.set_keymap(keymap)
         if problem:
             self.notify(problem, severity="warning", markup=False)
+        if self._session is not None:
+            self.open_session(self._session)
+            return
         self.push_screen(HomeScreen(self.home))
         if self._plan is not None:
             self.start(self._plan, leave_on_problem=True)
-        elif self._session is not None:
-            self.open_session(self._session)
 
     def start(self, plan: Plan, leave_on_problem: bool = False) -> None:
         """Check `plan`, start it, and show it live."""
@@ -79,9 +80,11 @@ class ValtuiApp(App[str]):
         self.push_screen(OpeningScreen(session))
 
     async def action_back(self) -> None:
-        """Leave the topmost screen."""
+        """Leave the topmost screen; the home screen is made when it is first gone back to."""
         if len(self.screen_stack) > 2:
-            self.pop_screen()
+            await self.pop_screen()
+        elif not isinstance(self.screen, HomeScreen):
+            await self.switch_screen(HomeScreen(self.home))
 
     def action_help(self) -> None:
         """Show all keys."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from textual.binding import Binding, BindingType
@@ -21,7 +22,9 @@ class Key:
         action: the action of the screen that it runs.
         label: two or three words for the footer.
         help: one sentence for the help screen.
-        footer: whether the footer shows it.
+        footer: at which widths of the terminal the footer shows it: all of them, 100 columns and
+            more (wide), less (narrow), or none.
+        display: how the key is written where Textual's name would not do.
     """
 
     where: str
@@ -30,7 +33,7 @@ class Key:
     action: str
     label: str
     help: str
-    footer: bool = True
+    footer: Literal["always", "wide", "narrow", "never"] = "always"
     display: str | None = None
 
 
@@ -44,29 +47,29 @@ KEYS: tuple[Key, ...] = (
     Key("sessions", "stop", "s", "stop", "stop", "Stop all runs of the session (asks)."),
     Key("sessions", "resume", "r", "resume", "resume", "Resume what was paused, stopped, killed or lost."),
     Key("sessions", "back", "escape", "app.back", "back", "Back to where you came from."),
-    Key("live", "focus", "1,2,3,4,5,6,7,8,9", "focus_run", "preset", "Focus the preset of that number.", display="1-9"),
-    Key("live", "next", "tab", "focus_next_run", "next", "Focus the next preset.", footer=False),
-    Key("live", "overlay", "space", "overlay", "overlay", "Show or hide the focused preset's lines when another is focused."),
-    Key("live", "start", "enter", "start_preset", "start preset", "Start a further preset into this session."),
+    Key("live", "focus", "1,2,3,4,5,6,7,8,9", "focus_run", "focus", "Focus the preset of that number.", display="1-9"),
+    Key("live", "next", "tab", "focus_next_run", "next", "Focus the next preset.", footer="never"),
+    Key("live", "overlay", "space", "overlay", "overlay", "Show or hide the focused preset's lines when another is focused.", footer="wide"),
+    Key("live", "start", "enter", "start_preset", "start", "Start a further preset into this session.", footer="wide"),
     Key("live", "stop", "s", "stop", "stop", "Stop the focused run after its step (asks); a checkpoint is kept."),
-    Key("live", "pause", "full_stop", "pause", "pause", "Pause the focused run.", display="."),
-    Key("live", "resume", "r", "resume", "resume", "Go on after a pause; start the next attempt of a run that ended early."),
+    Key("live", "pause", "full_stop", "pause", "pause", "Pause the focused run.", footer="wide", display="."),
+    Key("live", "resume", "r", "resume", "resume", "Go on after a pause; start the next attempt of a run that ended early.", footer="wide"),
     Key("live", "compare", "v", "compare", "compare", "The presets side by side, in numbers."),
-    Key("live", "log", "l", "log_axis", "log", "Logarithmic or linear height, for losses and volatility."),
-    Key("live", "axis", "x", "x_axis", "x axis", "Steps, epochs or time along the bottom.", footer=False),
-    Key("live", "unit", "u", "volatility_unit", "% / loss", "Volatility in % of the loss, or in units of the loss.", footer=False),
-    Key("live", "zoom", "z", "zoom(2.0)", "zoom", "Zoom in around the cursor; the mouse wheel does too.", footer=False),
-    Key("live", "unzoom", "Z", "unzoom", "all", "Show the whole run again, and drop the cursor.", footer=False),
-    Key("live", "left", "left", "cursor(-1)", "cursor", "Move the cursor, which reads one step in all panels.", footer=False),
-    Key("live", "right", "right", "cursor(1)", "cursor", "Move the cursor to the right.", footer=False),
-    Key("live", "pan-left", "shift+left", "pan(-0.25)", "pan", "Move the zoomed range.", footer=False),
-    Key("live", "pan-right", "shift+right", "pan(0.25)", "pan", "Move the zoomed range to the right.", footer=False),
-    Key("live", "accuracy", "a", "accuracy", "accuracy", "Accuracy in the place of the training loss, and back.", footer=False),
-    Key("live", "page-back", "left_square_bracket", "page(-1)", "page", "The previous panel, where the screen shows one at a time.", footer=False, display="["),
-    Key("live", "page", "right_square_bracket", "page(1)", "page", "The next panel, where the screen shows one at a time.", footer=False, display="]"),
+    Key("live", "log", "l", "log_axis", "log", "Logarithmic or linear height, for losses and volatility.", footer="wide"),
+    Key("live", "axis", "x", "x_axis", "x axis", "Steps, epochs or time along the bottom.", footer="never"),
+    Key("live", "unit", "u", "volatility_unit", "% / loss", "Volatility in % of the loss, or in units of the loss.", footer="never"),
+    Key("live", "zoom", "z", "zoom(2.0)", "zoom", "Zoom in around the cursor; the mouse wheel does too.", footer="never"),
+    Key("live", "unzoom", "Z", "unzoom", "all", "Show the whole run again, and drop the cursor.", footer="never"),
+    Key("live", "left", "left", "cursor(-1)", "cursor", "Move the cursor, which reads one step in all panels.", footer="never"),
+    Key("live", "right", "right", "cursor(1)", "cursor", "Move the cursor to the right.", footer="never"),
+    Key("live", "pan-left", "shift+left", "pan(-0.25)", "pan", "Move the zoomed range.", footer="never"),
+    Key("live", "pan-right", "shift+right", "pan(0.25)", "pan", "Move the zoomed range to the right.", footer="never"),
+    Key("live", "accuracy", "a", "accuracy", "accuracy", "Accuracy in the place of the training loss, and back.", footer="never"),
+    Key("live", "page-back", "left_square_bracket", "page(-1)", "page", "The previous panel, where the screen shows one at a time.", footer="never", display="["),
+    Key("live", "page", "right_square_bracket", "page(1)", "panel", "The next panel, where the screen shows one at a time.", footer="narrow", display="]"),
     Key("live", "output", "o", "output", "output", "What the trainer printed, its traceback included."),
-    Key("live", "stop-all", "Q", "stop_all", "stop all, quit", "Stop every run, then leave (asks).", footer=False),
-    Key("live", "back", "escape", "app.back", "home", "Back to the home screen; the runs go on.", footer=False),
+    Key("live", "stop-all", "Q", "stop_all", "stop all, quit", "Stop every run, then leave (asks).", footer="never"),
+    Key("live", "back", "escape", "app.back", "home", "Back to the home screen; the runs go on.", footer="never"),
     Key("compare", "back", "escape,v", "app.back", "back", "Back to the live screen."),
 )  # fmt: skip
 
@@ -83,7 +86,7 @@ def bindings(where: str) -> list[BindingType]:
                     single,
                     action,
                     key.label,
-                    show=key.footer and first,
+                    show=key.footer != "never" and first,
                     key_display=key.display,
                     id=f"{where}.{key.id}" + (f"-{single}" if key.id == "focus" else ""),
                     priority=single in ("tab", "enter") and where in ("live", "home"),
@@ -104,7 +107,29 @@ def user_keymap() -> tuple[dict[str, str], str]:
         return {}, ""
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         return {}, f"{path}: is not used ({error})."
-    known = {f"{key.where}.{key.id}" for key in KEYS}
-    unknown = [name for name in table if name not in known or not isinstance(table[name], str)]
-    problem = f"{path}: {unknown[0]!r} is no key of valtui; ? lists them." if unknown else ""
-    return {name: value for name, value in table.items() if name not in unknown}, problem
+    return checked_keymap(table, path)
+
+
+def checked_keymap(table: dict[str, object], path: Path) -> tuple[dict[str, str], str]:
+    """Return the lines of a `keys.toml` that can be used, and a sentence about the first that cannot."""
+    known = {binding.id for key in KEYS for binding in bindings(key.where)}  # type: ignore[union-attr]
+    problems = []
+    keymap: dict[str, str] = {}
+    for name, value in table.items():
+        if name not in known:
+            problems.append(f"{path}: {name!r} is no key of valtui; ? lists them.")
+        elif not isinstance(value, str) or not value.strip():
+            problems.append(f'{path}: {name} must be the name of a key, such as "x" or "ctrl+s".')
+        else:
+            keymap[name] = ",".join(part.strip() for part in value.split(","))
+    return keymap, problems[0] if problems else ""
+
+
+def shown_in_footer(action: str, where: str, narrow: bool) -> bool:
+    """Tell whether the footer of `where` has room for the key of `action`."""
+    fits = ("always", "narrow" if narrow else "wide")
+    return any(
+        key.footer in fits
+        for key in KEYS
+        if key.where in (where, "app") and action.split("(")[0] == key.action.split("(")[0]
+    )

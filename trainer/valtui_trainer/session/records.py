@@ -18,7 +18,7 @@ SCHEMA = 1
 NotFinite = dict[str, str]
 
 
-class Train(Struct, kw_only=True):
+class Train(Struct, kw_only=True, gc=False):
     """The training steps since the last record, of one seed.
 
     Attributes:
@@ -45,7 +45,7 @@ class Train(Struct, kw_only=True):
     nf: NotFinite | None = None
 
 
-class Val(Struct, kw_only=True):
+class Val(Struct, kw_only=True, gc=False):
     """One evaluation of one seed on the whole validation set, in eval mode.
 
     Attributes:

@@ -1,21 +1,43 @@
-"""What all screens have in common: they say so when the terminal is too small."""
+"""What all screens have in common: they say so when the terminal is too small, and a footer that fits."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
 from textual import events
+from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widgets import Footer
+from textual.widgets._footer import FooterKey
+
+from valtui.keys import shown_in_footer
 
 SMALLEST = (60, 16)
+WIDE = 100
 
 T = TypeVar("T")
+
+
+class KeysFooter(Footer):
+    """The keys of a screen, as many as its width has room for; `keys.py` says which."""
+
+    def __init__(self, where: str) -> None:
+        """Show the keys of the screen called `where`."""
+        super().__init__(show_command_palette=False)
+        self._where = where
+
+    def compose(self) -> ComposeResult:
+        """Show the keys that fit."""
+        narrow = self.screen.size.width < WIDE
+        for key in super().compose():
+            if not isinstance(key, FooterKey) or shown_in_footer(key.action, self._where, narrow):
+                yield key
 
 
 class SizedScreen(Screen[T]):
     """A screen that shows a sentence instead of itself below 60x16."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
 
     DEFAULT_CSS = """
@@ -32,12 +54,12 @@ class SizedScreen(Screen[T]):
         return self.app.screen is self
 
     def on_resize(self, event: events.Resize) -> None:
-        """Hide everything while the terminal is too small."""
+        """Hide everything while the terminal is too small, and choose the keys that fit."""
         size = event.size
+        self.refresh_bindings()
         small = size.width < SMALLEST[0] or size.height < SMALLEST[1]
         self.set_class(small, "-too-small")
         if small:
-            self.loading_message = ""
             from textual.widgets import Static
 
             text = f"valtui needs at least {SMALLEST[0]}x{SMALLEST[1]}; this terminal is {size.width}x{size.height}."

@@ -8,13 +8,13 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from valtui import texts
 from valtui.feed import SessionFeed
 from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
-from valtui.screens.base import SizedScreen
+from valtui.screens.base import KeysFooter, SizedScreen
 from valtui_trainer.presets.keys import show_value
 from valtui_trainer.session.safe import safe
 
@@ -33,10 +33,16 @@ class CompareScreen(SizedScreen[None]):
     CSS_PATH = "../styles/compare.tcss"
     BINDINGS = bindings("compare")
 
-    def __init__(self, feed: SessionFeed) -> None:
-        """Compare the runs of `feed`, which the live screen below keeps up to date."""
+    def __init__(self, feed: SessionFeed, reading: asyncio.Lock | None = None) -> None:
+        """Compare the runs of `feed`, which the live screen below keeps up to date.
+
+        Args:
+            feed: The session.
+            reading: Held by whoever reads new points into `feed`, in a thread.
+        """
         super().__init__()
         self._feed = feed
+        self._reading = reading or asyncio.Lock()
         self._shown: list[list[str]] = []
 
     def compose(self) -> ComposeResult:
@@ -44,7 +50,7 @@ class CompareScreen(SizedScreen[None]):
         yield Static(id="question", markup=False)
         yield DataTable(cursor_type="row", zebra_stripes=True)
         yield Static(NOTE, id="note", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysFooter("compare")
 
     def on_mount(self) -> None:
         """Fill the table and keep it filled."""
@@ -58,11 +64,15 @@ class CompareScreen(SizedScreen[None]):
 
     @work(exclusive=True, group="compare", description="compute the comparison")
     async def _refresh_figures(self) -> None:
+        known: list[object] = []
         while True:
-            figures = await asyncio.to_thread(compare, list(self._feed.runs))
-            self._show(figures)
-            if self._feed.ended:
-                return
+            runs = list(self._feed.runs)
+            now: list[object] = [(run.id, run.version, run.status.state) for run in runs]
+            if now != known:
+                async with self._reading:
+                    figures = await asyncio.to_thread(compare, runs)
+                known = now
+                self._show(figures)
             await asyncio.sleep(REFRESH_SECONDS)
 
     def _show(self, figures: list[RunFigures]) -> None:
@@ -75,7 +85,7 @@ class CompareScreen(SizedScreen[None]):
             for column in header:
                 table.add_column(Text(column), key=column)
             for index, row in enumerate(rows):
-                table.add_row(*(Text(cell) for cell in row), key=str(index))
+                table.add_row(*(Text(cell) for cell in row), key=str(index), height=2)
         else:
             for index, row in enumerate(rows):
                 for column, cell, before in zip(header, row, self._shown[index + 1], strict=True):
@@ -85,25 +95,29 @@ class CompareScreen(SizedScreen[None]):
 
 
 def table_of(figures: list[RunFigures]) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of the comparison as texts."""
+    """Return the header and the rows of the comparison as texts, two lines a cell: a value, its interval."""
     keys = list(figures[0].differs) if figures else []
-    accuracy = "accuracy" if all(one.balanced for one in figures) else "balanced accuracy"
+    accuracy = "accuracy" if all(one.balanced for one in figures) else "balanced acc."
     header = [
-        "preset", *keys, "val loss", "volatility, %", "ratio", "best", "volatility", accuracy, "images/s", "state",
+        "preset", *keys, "val loss", "vol. %", "ratio", "best", "volatility", accuracy, "images/s",
     ]  # fmt: skip
     rows = [
         [
-            f"{number} {safe(one.id)}",
-            *(show_value(value) for value in one.differs.values()),
-            texts.level(one.level),
-            texts.percent(one.relative),
-            texts.ratio(one),
-            texts.best(one),
-            texts.absolute(one.absolute),
-            texts.level(one.accuracy),
+            f"{number} {safe(one.id)}\n  {one.status.state.lower()}",
+            *(safe(show_value(value)) for value in one.differs.values()),
+            two_lines(texts.level(one.level)),
+            two_lines(texts.percent(one.relative).replace(" %", "", 1)),
+            two_lines(texts.ratio(one)),
+            two_lines(texts.best(one)),
+            two_lines(texts.absolute(one.absolute)),
+            two_lines(texts.level(one.accuracy)),
             texts.rate(one.images_per_second) + (" ⚭" if one.shared_device else ""),
-            one.status.state.lower(),
         ]
         for number, one in enumerate(figures, start=1)
     ]
     return header, rows
+
+
+def two_lines(text: str) -> str:
+    """Return a figure with what follows its first word on a second line."""
+    return text.replace(" ", "\n", 1)

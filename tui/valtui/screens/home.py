@@ -9,11 +9,11 @@ from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Footer, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from valtui.keys import bindings
-from valtui.screens.base import SizedScreen
+from valtui.screens.base import KeysFooter, SizedScreen
 
 if TYPE_CHECKING:
     from valtui_trainer.presets.library import Library
@@ -34,7 +34,7 @@ class HomeScreen(SizedScreen[None]):
         super().__init__()
         self._home = home
         self._details: dict[str, str] = {}
-        self._shown: list[tuple[str, str]] = []
+        self._shown: list[tuple[str, str]] | None = None
         self._library: Library | None = None
 
     def compose(self) -> ComposeResult:
@@ -51,7 +51,7 @@ class HomeScreen(SizedScreen[None]):
                 yield titled(OptionList(id="presets", markup=False), "presets")
             yield titled(OptionList(id="sessions", markup=False), "sessions, newest first")
         yield Static(id="detail", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysFooter("home")
 
     def on_mount(self) -> None:
         """Fill the lists after the first paint."""
@@ -72,6 +72,7 @@ class HomeScreen(SizedScreen[None]):
         from valtui_trainer.presets.errors import PresetError
         from valtui_trainer.presets.keys import difference, show_value
         from valtui_trainer.presets.library import Library
+        from valtui_trainer.presets.types import Preset
         from valtui_trainer.session.safe import safe
 
         library = self._library = Library.open()
@@ -85,21 +86,24 @@ class HomeScreen(SizedScreen[None]):
                 text, members = safe(study.question), ", ".join(study.presets)
                 self._details[f"study:{name}"] = f"{text}\ncompares {members}"
             except PresetError as error:
-                text = str(error)
+                text = safe(str(error))
                 self._details[f"study:{name}"] = text
             studies.add_option(Option(line(safe(name), text), id=f"study:{name}"))
-        base = library.base()
+        try:
+            base = library.base()
+        except PresetError:  # it says so itself, in its own line
+            base = Preset()
         for name, (_, where) in library.presets.items():
             try:
                 preset = library.preset(name).preset
                 differs = difference(preset, base)
                 shown = ", ".join(f"{key} {show_value(value)}" for key, value in differs.items())
-                text = shown or "the base"
+                text = safe(shown) or "the base"
                 self._details[f"preset:{name}"] = (
-                    f"{safe(preset.description)}\nfrom {where}: {text}"
+                    f"{safe(preset.description)}\nfrom {safe(where)}: {text}"
                 )
             except PresetError as error:
-                text = str(error)
+                text = safe(str(error))
                 self._details[f"preset:{name}"] = text
             presets.add_option(Option(line(safe(name), text, 22), id=f"preset:{name}"))
         studies.highlighted = 0
@@ -116,11 +120,14 @@ class HomeScreen(SizedScreen[None]):
 
     def _show_sessions(self, summaries: list[SessionSummary]) -> None:
         rows = [(summary.paths.id, session_line(summary)) for summary in summaries]
-        if rows == self._shown and self._shown:
+        for summary in summaries:
+            self._details[f"session:{summary.paths.id}"] = session_detail(summary)
+        if rows == self._shown:
+            self._describe_focused()
             return
         self._shown = rows
         sessions = self.query_one("#sessions", OptionList)
-        highlighted = sessions.highlighted
+        highlighted = sessions.highlighted_option.id if sessions.highlighted_option else None
         sessions.clear_options()
         if not rows:
             sessions.add_option(
@@ -129,10 +136,11 @@ class HomeScreen(SizedScreen[None]):
             return
         from valtui_trainer.session.safe import safe
 
-        for summary, (identity, text) in zip(summaries, rows, strict=True):
-            self._details[f"session:{identity}"] = session_detail(summary)
-            sessions.add_option(Option(Content(safe(text)), id=f"session:{identity}"))
-        sessions.highlighted = min(highlighted or 0, len(rows) - 1)
+        sessions.add_options(
+            Option(Content(safe(text)), id=f"session:{identity}") for identity, text in rows
+        )
+        there = [f"session:{identity}" for identity, _ in rows]
+        sessions.highlighted = there.index(highlighted) if highlighted in there else 0
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Describe what the cursor is on."""
@@ -141,13 +149,19 @@ class HomeScreen(SizedScreen[None]):
 
     def on_descendant_focus(self) -> None:
         """Describe what the cursor of the newly focused list is on."""
+        self._describe_focused()
+
+    def _describe_focused(self) -> None:
         focused = self.focused
         if isinstance(focused, OptionList) and focused.highlighted is not None:
             identity = focused.get_option_at_index(focused.highlighted).id
             self._show_detail(identity or "")
 
     def _show_detail(self, identity: str) -> None:
-        self.query_one("#detail", Static).update(self._details.get(identity, ""))
+        detail = self.query_one("#detail", Static)
+        text = self._details.get(identity, "")
+        if detail.content != text:
+            detail.update(text)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Start or open what was chosen."""
@@ -168,7 +182,9 @@ class HomeScreen(SizedScreen[None]):
             assert self._library is not None
             plan = make_plan(Request((name,), command=("valtui", "run", name)), self._library)
         except PresetError as error:
-            self.notify(str(error), severity="error", markup=False, timeout=10)
+            from valtui_trainer.session.safe import safe
+
+            self.notify(safe(str(error)), severity="error", markup=False, timeout=10)
             return
         app: Any = self.app
         app.start(plan)

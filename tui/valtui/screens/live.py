@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Grid, VerticalScroll
 from textual.content import Content
 from textual.css.query import NoMatches
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from valtui import texts
 from valtui.curves import Axis, RunCurves
@@ -20,7 +20,7 @@ from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
 from valtui.meter import read_meter
 from valtui.screens.asking import AskScreen, ChooseScreen
-from valtui.screens.base import SizedScreen
+from valtui.screens.base import KeysFooter, SizedScreen
 from valtui.widgets import axis as axes
 from valtui.widgets.chart import Chart
 from valtui.widgets.run_list import RunList, RunRow
@@ -76,7 +76,7 @@ class LiveScreen(SizedScreen[None]):
             with VerticalScroll(id="runs", can_focus=False):
                 yield RunList()
         yield Static(id="said", markup=False)
-        yield Footer(show_command_palette=False)
+        yield KeysFooter("live")
 
     def on_mount(self) -> None:
         """Draw what is there, then follow."""

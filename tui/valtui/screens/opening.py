@@ -24,6 +24,7 @@ class OpeningScreen(Screen[None]):
         """Open `session`."""
         super().__init__()
         self._session = session
+        self._feed: SessionFeed | None = None
 
     def compose(self) -> ComposeResult:
         """Say what is read."""
@@ -49,10 +50,17 @@ class OpeningScreen(Screen[None]):
         self.app.call_from_thread(self._show, feed)
 
     def _show(self, feed: SessionFeed) -> None:
-        from valtui.screens.live import LiveScreen
+        self._feed = feed
+        self.on_screen_resume()
 
-        if self.is_current:
-            self.app.switch_screen(LiveScreen(feed))
+    def on_screen_resume(self) -> None:
+        """Make way for the live screen, once the session was read and nothing lies above."""
+        if self._feed is not None and self.app.screen is self:
+            from valtui.screens.live import LiveScreen
+
+            self.app.switch_screen(LiveScreen(self._feed))
+            self._feed = None
 
     def _refuse(self, problem: str) -> None:
-        self.query_one("#opening", Static).update(f"{problem}\n\nescape: back")
+        if self.is_attached:
+            self.query_one("#opening", Static).update(f"{problem}\n\nescape: back")

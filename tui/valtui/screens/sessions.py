@@ -9,12 +9,12 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from valtui import texts
 from valtui.keys import bindings
 from valtui.screens.asking import AskScreen
-from valtui.screens.base import SizedScreen
+from valtui.screens.base import KeysFooter, SizedScreen
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import SessionSummary, session_size, summaries
 from valtui_trainer.session.records import CommandName
@@ -42,11 +42,13 @@ class SessionsScreen(SizedScreen[None]):
     def compose(self) -> ComposeResult:
         """Lay out the table."""
         yield Static(
-            Content.assemble((" sessions  ", "bold $primary"), (str(self._home), "$text-muted")),
+            Content.assemble(
+                (" sessions  ", "bold $primary"), (safe(str(self._home)), "$text-muted")
+            ),
             id="question",
         )
         yield DataTable(cursor_type="row", zebra_stripes=True)
-        yield Footer(show_command_palette=False)
+        yield KeysFooter("sessions")
 
     def on_mount(self) -> None:
         """Fill the table and keep it filled."""
@@ -66,16 +68,19 @@ class SessionsScreen(SizedScreen[None]):
         self.app.call_from_thread(self._show, found, rows)
 
     def _show(self, found: list[SessionSummary], rows: list[tuple[str, ...]]) -> None:
+        if not self.is_attached:  # left while the list was read
+            return
+        chosen = self.chosen.paths.id if self.chosen else None
         self._summaries = found
         if rows == self._rows:
             return
         self._rows = rows
         table = self.query_one(DataTable)
-        row = table.cursor_row
         table.clear()
         for cells in rows:
             table.add_row(*(Text(cell) for cell in cells))
-        table.move_cursor(row=min(row, max(0, len(rows) - 1)))
+        names = [summary.paths.id for summary in found]
+        table.move_cursor(row=names.index(chosen) if chosen in names else 0)
 
     @property
     def chosen(self) -> SessionSummary | None:
@@ -97,7 +102,7 @@ class SessionsScreen(SizedScreen[None]):
         """Stop the chosen session's runs, after asking."""
         chosen = self.chosen
         if chosen is None or not chosen.live:
-            self.notify("Nothing runs in this session.")
+            self.notify("Nothing runs in this session.", markup=False)
             return
         live = [name for name, status in chosen.runs if not status.ended]
         self.app.push_screen(
@@ -121,8 +126,13 @@ class SessionsScreen(SizedScreen[None]):
             self.notify("There is nothing to resume in this session.")
 
     def _send(self, chosen: SessionSummary, name: CommandName, runs: list[str]) -> None:
-        for run in runs:
-            send_command(chosen.paths, name, run)
+        try:
+            for run in runs:
+                send_command(chosen.paths, name, run)
+        except OSError as error:
+            text = f"The command could not be written ({error.strerror})."
+            self.notify(text, severity="error", markup=False)
+            return
         self.notify(f"{', '.join(map(safe, runs))}: asked to {name}", markup=False, timeout=3)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.widget import Widget
 
@@ -19,12 +20,13 @@ STATE_SIGNS = {
     "DONE": "✓", "STOPPED": "■", "FAILED": "✗", "KILLED": "✗", "LOST": "?",
 }  # fmt: skip
 BAR = 10
+INDENT = 6
 SHORTEST_COURSE = 6
 
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What one preset's two lines say; every text is ready to be shown.
+    """What one preset's lines say; every text is ready to be shown.
 
     Attributes:
         number: its key, from 1.
@@ -73,17 +75,35 @@ class RunList(Widget):
         """Draw `rows`, if they differ from what is drawn."""
         if tuple(rows) == self._rows:
             return
-        grown = len(rows) != len(self._rows)
+        before = len(self._rows), self._lines_a_row(self.content_size.width)
         self._rows = tuple(rows)
-        self.refresh(layout=grown)
+        self.refresh(layout=before != (len(rows), self._lines_a_row(self.content_size.width)))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return two lines for each preset."""
-        return max(1, 2 * len(self._rows))
+        """Return two lines for each preset, or three where the figures need a line of their own."""
+        return max(1, self._lines_a_row(width) * len(self._rows))
+
+    def region_of(self, number: int) -> Region:
+        """Return where the lines of preset `number` are, in this widget."""
+        height = self._lines_a_row(self.content_size.width)
+        return Region(0, (number - 1) * height, self.content_size.width, height)
+
+    def _lines_a_row(self, width: int) -> int:
+        """Return how many lines a preset takes: its name and its figures share one if they fit."""
+        needed = INDENT + self._name_width() + self._level_width() + 2 + max(
+            (cell_len(row.volatility) + 2 for row in self._rows), default=0
+        )
+        return 2 if needed <= width else 3
+
+    def _name_width(self) -> int:
+        return max((cell_len(row.name) for row in self._rows), default=0)
+
+    def _level_width(self) -> int:
+        return max((cell_len(row.level) for row in self._rows), default=0)
 
     def on_click(self, event: events.Click) -> None:
         """Focus the preset under the pointer."""
-        position = event.y // 2
+        position = event.y // self._lines_a_row(self.content_size.width)
         if position < len(self._rows):
             self.post_message(self.Chosen(self._rows[position].number))
 
@@ -92,7 +112,7 @@ class RunList(Widget):
         lines = [line for row in self._rows for line in self._lines(row)]
         return Text("\n").join(lines)
 
-    def _lines(self, row: RunRow) -> tuple[Text, Text]:
+    def _lines(self, row: RunRow) -> list[Text]:
         colour = self._style(f"chart--series-{(row.number - 1) % COLOURS + 1}")
         dim = self._style("run-list--dim")
         strong = self._style("run-list--focused") if row.focused else Style()
@@ -104,8 +124,13 @@ class RunList(Widget):
         above.append(f"{row.number} ", colour + Style(bold=True))
         above.append("━━ " if row.overlaid else "   ", colour)
         above.append(row.name, colour + strong)
-        rest = f"  {row.level}"
-        above.append(rest)
+        lines = [above]
+        if self._lines_a_row(width) == 2:
+            above.append(" " * (self._name_width() - cell_len(row.name) + 2))
+        else:
+            above = Text("   ", no_wrap=True, overflow="ellipsis", end="")
+            lines.append(above)
+        above.append(row.level + " " * (self._level_width() - cell_len(row.level)))
         above.append(f"  {row.volatility}", strong)
         below = Text(no_wrap=True, overflow="ellipsis", end="")
         below.append("   ")
@@ -119,9 +144,10 @@ class RunList(Widget):
         if row.course and room >= SHORTEST_COURSE:
             shown = row.course[-room:]
             below.append(" " * (width - below.cell_len - len(shown)) + shown, colour)
-        above.truncate(width, overflow="ellipsis")
-        below.truncate(width, overflow="ellipsis")
-        return above, below
+        lines.append(below)
+        for one in lines:
+            one.truncate(width, overflow="ellipsis")
+        return lines
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(name, partial=True)
