@@ -175,7 +175,8 @@ def volatility(
     flat = found[known]
     robust = float(np.median(np.abs(flat)) / ROBUST)
     peaks = spikes_of(found) if value > 0 else ()
-    kurtosis = float((flat**4).mean() / (flat**2).mean() ** 2) if value > 0 else 0.0
+    largest = float(np.abs(flat).max())
+    kurtosis = kurtosis_of(flat / largest) if value > 0 else 0.0
     interval = (
         chi2_interval(value, nu, level) if points >= FEWEST_FOR_INTERVAL and value > 0 else None
     )
@@ -189,6 +190,12 @@ def volatility(
         robust=robust,
         constant=value == 0.0,
     )
+
+
+def kurtosis_of(residual: Floats) -> float:
+    """Return the fourth moment over the squared second, of residuals with a known mean of zero."""
+    squares = residual**2
+    return float((squares**2).mean() / squares.mean() ** 2)
 
 
 def chi2_interval(value: float, nu: float, level: float) -> Interval:
