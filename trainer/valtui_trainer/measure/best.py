@@ -39,9 +39,10 @@ def look_alikes(
     limit = student(level, max(1, losses.shape[1] - 1))
     found = [np.empty(0, np.int64)]
     for begin in range(0, len(losses), ROWS):
-        difference = losses[begin : begin + ROWS].astype(np.float64) - losses[best]
-        error = standard_error(difference, labels)
-        mean = difference.mean(axis=1)
+        with np.errstate(invalid="ignore"):  # a loss that is not finite is alike to nothing
+            difference = losses[begin : begin + ROWS].astype(np.float64) - losses[best]
+            error = standard_error(difference, labels)
+            mean = difference.mean(axis=1)
         alike = (mean <= limit * error) & np.isfinite(mean)
         found.append(np.flatnonzero(alike) + begin)
     everything = np.concatenate(found)
