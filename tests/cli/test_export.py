@@ -11,10 +11,11 @@ import pytest
 
 from support.sessions import begin_attempt, make_session
 from valtui.cli.main import main
-from valtui.export import weights
-from valtui.export.weights import Answer, best_checkpoint
+from valtui.export.weights import best_checkpoint
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.history import read_history
+from valtui_trainer.supervise import weights
+from valtui_trainer.supervise.weights import Answer
 
 ONE = {"batch-32": Preset()}
 

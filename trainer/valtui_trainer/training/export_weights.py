@@ -7,24 +7,9 @@ from pathlib import Path
 
 import msgspec
 import torch
-from msgspec import Struct
 
+from valtui_trainer.supervise.weights import Answer, Request
 from valtui_trainer.training import checkpoint
-
-
-class Request(Struct, frozen=True):
-    """Which checkpoint, where to, and which seed (null: all of them)."""
-
-    checkpoint: str
-    out: str
-    seed: int | None = None
-
-
-class Answer(Struct, frozen=True):
-    """The files that were written, or why none were."""
-
-    written: list[str] = []
-    problem: str | None = None
 
 
 def export(request: Request) -> Answer:

@@ -53,7 +53,8 @@ def export_csv(session: SessionPaths, folder: Path, force: bool) -> int:
 
 def export_weights(session: SessionPaths, path: Path, arguments: argparse.Namespace) -> int:
     """Write the weights of each run's best checkpoint."""
-    from valtui.export.weights import best_checkpoint, write_weights
+    from valtui.export.weights import best_checkpoint
+    from valtui_trainer.supervise.weights import write_weights
 
     targets = weight_targets(session, path, arguments)
     failed = False

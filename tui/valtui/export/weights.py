@@ -1,14 +1,9 @@
-"""The weights of a run as plain `state_dict` files: picks the checkpoint, a child with torch writes."""
+"""Which checkpoint of a run holds the weights that a person wants."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
-from msgspec import Struct
 
 from valtui_trainer.session.history import read_history
 from valtui_trainer.session.layout import RunPaths
@@ -21,21 +16,6 @@ class Chosen:
     path: Path
     step: int
     why: str
-
-
-class Request(Struct, frozen=True):
-    """What the child is asked."""
-
-    checkpoint: str
-    out: str
-    seed: int | None = None
-
-
-class Answer(Struct, frozen=True):
-    """What the child wrote, or why it did not."""
-
-    written: list[str] = []
-    problem: str | None = None
 
 
 def best_checkpoint(run: RunPaths) -> Chosen | None:
@@ -62,17 +42,3 @@ def step_of(path: Path) -> int:
     """Return the step of a checkpoint file, -1 for a name that tells none."""
     digits = path.stem.removeprefix("step-")
     return int(digits) if digits.isdecimal() else -1
-
-
-def write_weights(checkpoint: Path, out: Path, seed: int | None) -> Answer:
-    """Have the weights of `checkpoint` written to `out`; loads torch in a child."""
-    child = subprocess.run(
-        [sys.executable, "-P", "-m", "valtui_trainer", "weights"],
-        input=msgspec.json.encode(Request(str(checkpoint), str(out), seed)),
-        capture_output=True,
-    )
-    try:
-        return msgspec.json.decode(child.stdout, type=Answer)
-    except msgspec.DecodeError:
-        last = child.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no output"]
-        return Answer(problem=f"The export failed: {last[0]}")
