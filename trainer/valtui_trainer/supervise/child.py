@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TypeVar
 
 import msgspec
+
+from valtui_trainer.supervise.launch import ALIKE
 
 T = TypeVar("T")
 
@@ -27,6 +30,7 @@ def ask(task: str, question: msgspec.Struct, answer: type[T], patience: float = 
             capture_output=True,
             timeout=patience,
             start_new_session=True,
+            env={**os.environ, **ALIKE},
         )
     except subprocess.TimeoutExpired:
         return f"it took over {patience / 60:.0f} minutes"

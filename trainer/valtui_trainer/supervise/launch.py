@@ -10,6 +10,9 @@ from pathlib import Path
 from valtui_trainer.session.layout import FILE_MODE, SessionPaths
 from valtui_trainer.session.state import supervisor_alive
 
+# CUDA counts devices as NVML does, so that `cuda:1` is the same one for both.
+ALIKE = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
 
 def detached(
     arguments: list[str], log: Path, extra: dict[str, str] | None = None
@@ -24,7 +27,7 @@ def detached(
             stderr=output,
             start_new_session=True,
             close_fds=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(extra or {})},
+            env={**os.environ, **ALIKE, "PYTHONUNBUFFERED": "1", **(extra or {})},
         )
     finally:
         os.close(output)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import torch
 
+NOT_TO_THE_BIT = (
+    "On CUDA the order of some sums is not fixed: two runs of one seed may differ in the last bits."
+)
+
 
 def open_device(name: str, threads: int) -> torch.device:
     """Return the torch device `name` (`cpu` or `cuda:i`), set up for a run.

@@ -22,7 +22,7 @@ from valtui_trainer.training.assemble import Material, build_replica, prepare, w
 from valtui_trainer.training.attempt import Places
 from valtui_trainer.training.checkpoint import Checkpoints, State
 from valtui_trainer.training.control import LONG_DEADLINE, Control
-from valtui_trainer.training.devices import open_device, peak_memory
+from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
 from valtui_trainer.training.evaluate import evaluate
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.loop import Loop, NotFiniteError
@@ -182,6 +182,6 @@ def describe(
         split_digest=material.split_digest,
         validation_digest=material.validation_digest,
         data_source=material.source,
-        notes=list(material.notes),
+        notes=[*material.notes, *([NOT_TO_THE_BIT] if device.type == "cuda" else [])],
         versions=versions(),
     )
