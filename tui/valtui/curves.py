@@ -55,12 +55,16 @@ class RunCurves:
         marks: signs on the validation loss: spikes, the best evaluation, values that are not finite.
         dim_until: x up to which the volatility is still the fall of the curve.
         recent: the rolling volatility's newest values, for a sparkline.
+        places: x of each evaluation, shape (T,).
+        resets: how often the lines were begun anew, as new objects.
     """
 
     def __init__(self, run: RunFeed, axis: Axis) -> None:
         """Follow `run` along `axis`."""
         self.run = run
         self.axis: Axis = axis
+        self.resets = 0
+        self.places: Array = np.empty(0)
         self._reset()
 
     def _reset(self) -> None:
@@ -81,6 +85,7 @@ class RunCurves:
         """
         if axis != self.axis or self._generations() != self._generation:
             self.axis = axis
+            self.resets += 1
             self._reset()
         matrix = self.run.val_matrix()
         trained, evaluated = self._update_train(), self._update_val(matrix)
@@ -108,7 +113,7 @@ class RunCurves:
         total, seen = len(matrix.step), self._evaluations
         if total == seen:
             return False
-        x = self._places(matrix)
+        x = self.places = self._places(matrix)
         self.lines.val_loss.extend_seeds(x[seen:], matrix.loss[:, seen:])
         self.lines.accuracy.extend_seeds(x[seen:], matrix.accuracy[:, seen:])
         self._evaluations = total

@@ -55,7 +55,7 @@ KEYS: tuple[Key, ...] = (
     Key("live", "pause", "full_stop", "pause", "pause", "Pause the focused run.", footer="wide", display="."),
     Key("live", "resume", "r", "resume", "resume", "Go on after a pause; start the next attempt of a run that ended early.", footer="wide"),
     Key("live", "compare", "v", "compare", "compare", "The presets side by side, in numbers."),
-    Key("live", "log", "l", "log_axis", "log", "Logarithmic or linear height, for losses and volatility.", footer="wide"),
+    Key("live", "log", "l", "log_axis", "log", "Logarithmic or linear height of the losses.", footer="wide"),
     Key("live", "axis", "x", "x_axis", "x axis", "Steps, epochs or time along the bottom.", footer="never"),
     Key("live", "unit", "u", "volatility_unit", "% / loss", "Volatility in % of the loss, or in units of the loss.", footer="never"),
     Key("live", "zoom", "z", "zoom(2.0)", "zoom", "Zoom in around the cursor; the mouse wheel does too.", footer="never"),

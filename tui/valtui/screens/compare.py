@@ -108,7 +108,7 @@ def table_of(figures: list[RunFigures]) -> tuple[list[str], list[list[str]]]:
             two_lines(texts.level(one.level)),
             two_lines(texts.percent(one.relative).replace(" %", "", 1)),
             two_lines(texts.ratio(one)),
-            two_lines(texts.best(one)),
+            texts.best(one).replace(" (", "\n("),
             two_lines(texts.absolute(one.absolute)),
             two_lines(texts.level(one.accuracy)),
             texts.rate(one.images_per_second) + (" ⚭" if one.shared_device else ""),

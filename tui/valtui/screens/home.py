@@ -80,20 +80,20 @@ class HomeScreen(SizedScreen[None]):
             self.query_one("#studies", OptionList),
             self.query_one("#presets", OptionList),
         )
-        for name in library.studies:
+        for name, (path, _) in library.studies.items():
             try:
                 study = library.study(name).study
                 text, members = safe(study.question), ", ".join(study.presets)
                 self._details[f"study:{name}"] = f"{text}\ncompares {members}"
             except PresetError as error:
-                text = safe(str(error))
-                self._details[f"study:{name}"] = text
+                self._details[f"study:{name}"] = safe(str(error))
+                text = safe(str(error).replace(f"{path.parent}/", ""))
             studies.add_option(Option(line(safe(name), text), id=f"study:{name}"))
         try:
             base = library.base()
         except PresetError:  # it says so itself, in its own line
             base = Preset()
-        for name, (_, where) in library.presets.items():
+        for name, (path, where) in library.presets.items():
             try:
                 preset = library.preset(name).preset
                 differs = difference(preset, base)
@@ -103,8 +103,8 @@ class HomeScreen(SizedScreen[None]):
                     f"{safe(preset.description)}\nfrom {safe(where)}: {text}"
                 )
             except PresetError as error:
-                text = safe(str(error))
-                self._details[f"preset:{name}"] = text
+                self._details[f"preset:{name}"] = safe(str(error))
+                text = safe(str(error).replace(f"{path.parent}/", ""))
             presets.add_option(Option(line(safe(name), text, 22), id=f"preset:{name}"))
         studies.highlighted = 0
         self._show_detail("study:" + next(iter(library.studies), ""))

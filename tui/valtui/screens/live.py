@@ -6,9 +6,10 @@ import asyncio
 import math
 from typing import Any, Literal
 
-from textual import work
+from rich.cells import cell_len, set_cell_size
+from textual import events, work
 from textual.app import ComposeResult
-from textual.containers import Grid, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.css.query import NoMatches
 from textual.widgets import Static
@@ -26,6 +27,7 @@ from valtui.widgets.chart import Chart
 from valtui.widgets.run_list import RunList, RunRow
 from valtui.widgets.sparkline import spark
 from valtui_trainer.measure.volatility import volatility
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.output import read_output
 from valtui_trainer.session.records import CommandName
 from valtui_trainer.session.safe import safe
@@ -41,6 +43,9 @@ COURSE = 24
 AXIS_LABELS: dict[Axis, str] = {"step": "step", "epoch": "epoch", "time": "time"}
 NEXT_AXIS: dict[Axis, Axis] = {"step": "epoch", "epoch": "time", "time": "step"}
 PANELS = ("train", "val", "volatility")
+LEFT = ("train", "volatility")
+MOST_PRESETS = 9
+SHORTEST_TITLE = 24
 
 
 class LiveScreen(SizedScreen[None]):
@@ -59,34 +64,40 @@ class LiveScreen(SizedScreen[None]):
         self.focused_run = 0
         self.overlaid: dict[str, bool] = {}
         self.show_accuracy = False
+        self.logarithmic = True
         self.unit: Literal["percent", "absolute"] = "percent"
         self.page = 1
-        self._evaluations: tuple[int, ...] = ()
+        self._evaluations: tuple[tuple[int, int], ...] = ()
         self._meter = ""
         self._cursor: float | None = None
         self._structure: dict[str, tuple[object, ...]] = {}
         self._can_measure = False
+        self._reading = asyncio.Lock()
+        self._charts = {name: Chart(id=name) for name in PANELS}
+        self._run_list = RunList()
 
     def compose(self) -> ComposeResult:
         """Lay out the head, the panels, the presets and the foot."""
         yield Static(id="head", markup=False)
-        with Grid(id="panels"):
-            for name in PANELS:
-                yield Chart(id=name)
-            with VerticalScroll(id="runs", can_focus=False):
-                yield RunList()
+        with Horizontal(id="panels"):
+            with Vertical(id="left"):
+                for name in LEFT:
+                    yield self._charts[name]
+            with Vertical(id="right"):
+                yield self._charts["val"]
+                with VerticalScroll(id="runs", can_focus=False):
+                    yield self._run_list
         yield Static(id="said", markup=False)
         yield KeysFooter("live")
 
     def on_mount(self) -> None:
         """Draw what is there, then follow."""
-        for chart in self.query(Chart):
+        for chart in self._charts.values():
             chart.can_focus = False
-            chart.log = chart.id != "volatility"
         self.query_one("#runs").border_title = "presets"
-        self.query_one("#train", Chart).empty = "waiting for the first training steps"
-        self.query_one("#val", Chart).empty = "waiting for the first evaluation"
-        self.query_one("#volatility", Chart).empty = "measurable from the fifth evaluation on"
+        self._charts["train"].empty = "waiting for the first training steps"
+        self._charts["val"].empty = "waiting for the first evaluation"
+        self._charts["volatility"].empty = "measurable from the fifth evaluation on"
         self._turn_page()
         self._redraw()
         self._show_runs()
@@ -109,7 +120,8 @@ class LiveScreen(SizedScreen[None]):
         """Read what came, five times a second while something comes; skip frames on a stalled line."""
         waiting = False
         while not self.feed.gone:
-            changed = await asyncio.to_thread(self.feed.poll)
+            async with self._reading:
+                changed = await asyncio.to_thread(self.feed.poll)
             waiting = waiting or changed
             if waiting and self.on_top and not self._line_is_stalled():
                 waiting = False
@@ -120,7 +132,14 @@ class LiveScreen(SizedScreen[None]):
     @work(exclusive=True, group="states", description="look who is alive")
     async def _watch_states(self) -> None:
         while True:
-            changed = await asyncio.to_thread(self.feed.poll_status)
+            try:
+                changed = await asyncio.to_thread(self.feed.poll_status)
+            except (SessionError, OSError) as error:  # half deleted, or damaged
+                if self.feed.paths.spec.exists():
+                    self._say(safe(str(error).replace(f"{self.feed.paths.folder}/", "")))
+                    await asyncio.sleep(STATUS_SECONDS)
+                    continue
+                self.feed.gone = True
             if self.feed.gone:
                 self._say_gone()
                 return
@@ -142,28 +161,36 @@ class LiveScreen(SizedScreen[None]):
         if self.is_mounted:
             self._redraw()
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Fit the head line, and keep the focused preset in sight."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        if self.on_top:
+            self._show_head()
+            self._show_title_of_page()
+            self._scroll_to_focused()
+
     def _line_is_stalled(self) -> bool:
         driver: Any = self.app._driver
         return bool(getattr(driver, "is_stalled", lambda: False)())
 
     def _say_gone(self) -> None:
-        self._say(
-            "The folder of this session was deleted; what is drawn is all there is. escape: home"
-        )
+        text = "The folder of this session was deleted; what is drawn is all there is. escape: home"
+        self._update("#said", Content(" " + text))
 
     # --- drawing ---------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
         """Take up new points, and draw them all in one frame."""
         for run in self.feed.runs:
-            if run.id not in self.curves:
-                self.curves[run.id] = RunCurves(run, self.x_axis)
-                self.overlaid[run.id] = True
-            self.curves[run.id].update(self.x_axis, measure=self._can_measure)
+            self._curves_of(run).update(self.x_axis, measure=self._can_measure)
         if not self._can_measure:
             self._show_charts(fresh=True)
             return
-        evaluations = tuple(self._evaluation_count(run) for run in self.feed.runs)
+        evaluations = tuple(
+            (self._evaluation_count(run), self.curves[run.id].resets) for run in self.feed.runs
+        )
         fresh = evaluations != self._evaluations
         if fresh:
             self._evaluations = evaluations
@@ -174,6 +201,13 @@ class LiveScreen(SizedScreen[None]):
             self._show_head()
             if self._cursor is None:
                 self._say_so_far()
+
+    def _curves_of(self, run: RunFeed) -> RunCurves:
+        """Return the curves of `run`, which may have been started a moment ago."""
+        if run.id not in self.curves:
+            self.curves[run.id] = RunCurves(run, self.x_axis)
+            self.overlaid[run.id] = True
+        return self.curves[run.id]
 
     @staticmethod
     def _evaluation_count(run: RunFeed) -> int:
@@ -187,8 +221,12 @@ class LiveScreen(SizedScreen[None]):
             "volatility": self.unit,
         }
         for name, what in whats.items():
-            chart = self.query_one(f"#{name}", Chart)
-            structure = (what, self.x_axis, self.focused_run, *self.overlaid.items())
+            chart = self._charts[name]
+            curves = [self._curves_of(run) for run in self.feed.runs]
+            resets = tuple(one.resets for one in curves)
+            structure = (
+                what, self.x_axis, self.focused_run, self._x_end(), resets, *self.overlaid.items(),
+            )  # fmt: skip
             if fresh or self._structure.get(name) != structure:
                 self._structure[name] = structure
                 chart.show(
@@ -202,18 +240,19 @@ class LiveScreen(SizedScreen[None]):
             title = self._title(what)
             if chart.border_title != title:
                 chart.border_title = title
+            chart.log = self.logarithmic and what in ("train_loss", "val_loss")
 
     def _series(self, run: RunFeed, what: str, index: int) -> Any:
         focused = index == self.focused_run
         visible = focused or self.overlaid[run.id]
-        return self.curves[run.id].series(what, index + 1, visible=visible, focused=focused)
+        return self._curves_of(run).series(what, index + 1, visible=visible, focused=focused)
 
     def _x_end(self) -> float | None:
         """Return where x will end, so that the axis need not grow; unknown for time."""
         if self.x_axis == "time":
             return None
         if self.x_axis == "epoch":
-            return max(run.spec.preset.epochs for run in self.feed.runs)
+            return max((run.spec.preset.epochs for run in self.feed.runs), default=None)
         totals = [run.start.total_steps for run in self.feed.runs if run.start is not None]
         return float(max(totals)) if totals else None
 
@@ -230,13 +269,13 @@ class LiveScreen(SizedScreen[None]):
             "accuracy": "validation accuracy"
             if balanced
             else "validation accuracy, classes balanced",
-            "percent": "volatility, % of the loss (10 evaluations, band 90 %)",
-            "absolute": "volatility, in units of the loss (10 evaluations, band 90 %)",
+            "percent": "volatility, % of loss (10 evaluations, 90 %)",
+            "absolute": "volatility in loss (10 evaluations, 90 %)",
         }[what]
 
     def _show_runs(self) -> None:
         rows = [self._row(index, run) for index, run in enumerate(self.feed.runs)]
-        self.query_one(RunList).show(rows)
+        self._run_list.show(rows)
 
     def _row(self, index: int, run: RunFeed) -> RunRow:
         figures = self.figures[index] if index < len(self.figures) else None
@@ -260,19 +299,28 @@ class LiveScreen(SizedScreen[None]):
     def _show_head(self) -> None:
         spec = self.feed.spec
         seeds = max((len(run.seeds) for run in self.feed.runs), default=1)
+        count = len(self.feed.runs)
         states = [run.status.state for run in self.feed.runs]
         counted = {state: states.count(state) for state in dict.fromkeys(states)}
         state = ", ".join(f"{count} {name.lower()}" for name, count in counted.items())
         title = spec.title + (f": {spec.question}" if spec.question else "")
-        parts = [f"{len(self.feed.runs)} presets × {seeds} seed{'s' if seeds > 1 else ''}"]
-        parts.append(self._meter or spec.device)
-        if self.feed.left is not None:
-            parts.append(f"{texts.duration(self.feed.left)} left")
-        parts.append(state)
-        right = "   ".join(parts)
-        room = self.size.width - len(right) - 13
-        shown = safe(title) if len(title) <= room else safe(title)[: max(8, room - 1)] + "…"
-        gap = " " * max(2, self.size.width - 10 - len(shown) - len(right) - 1)
+        left = f"{texts.duration(self.feed.left)} left" if self.feed.left is not None else ""
+        parts = [
+            f"{count} preset{'s' if count != 1 else ''} × {seeds} seed{'s' if seeds != 1 else ''}",
+            safe(self._meter or spec.device),
+            left,
+            state,
+        ]
+        while True:  # what the title needs more than they do goes first
+            right = "   ".join(part for part in parts if part)
+            room = self.size.width - cell_len(right) - 13
+            if room >= min(SHORTEST_TITLE, cell_len(safe(title))) or len(parts) == 1:
+                break
+            parts.pop(0)
+        shown = safe(title)
+        if cell_len(shown) > room:
+            shown = set_cell_size(shown, max(8, room) - 1).rstrip() + "…"
+        gap = " " * max(2, self.size.width - 10 - cell_len(shown) - cell_len(right) - 1)
         self._update(
             "#head",
             Content.assemble(
@@ -290,7 +338,8 @@ class LiveScreen(SizedScreen[None]):
             target.update(content, layout=False)
 
     def _say(self, text: str) -> None:
-        self._update("#said", Content(" " + text))
+        if not self.feed.gone:
+            self._update("#said", Content(" " + text))
 
     def _say_so_far(self) -> None:
         """Say what the volatilities tell, in one line."""
@@ -320,7 +369,7 @@ class LiveScreen(SizedScreen[None]):
 
     def on_chart_view_changed(self, event: Chart.ViewChanged) -> None:
         """Show the same range in all panels."""
-        for chart in self.query(Chart):
+        for chart in self._charts.values():
             if event.all:
                 chart.show_all()
             else:
@@ -328,14 +377,14 @@ class LiveScreen(SizedScreen[None]):
 
     def _set_cursor(self, x: float | None) -> None:
         self._cursor = x
-        for chart in self.query(Chart):
+        for chart in self._charts.values():
             chart.cursor = x
         if x is None:
             self._say_so_far()
             return
-        train = dict(self.query_one("#train", Chart).read(x))
-        val = dict(self.query_one("#val", Chart).read(x))
-        volatile = dict(self.query_one("#volatility", Chart).read(x))
+        train = dict(self._charts["train"].read(x))
+        val = dict(self._charts["val"].read(x))
+        volatile = dict(self._charts["volatility"].read(x))
         unit = " %" if self.unit == "percent" else ""
         what = "acc" if self.show_accuracy else "train"
         parts = [
@@ -348,34 +397,48 @@ class LiveScreen(SizedScreen[None]):
         self._say(f"{AXIS_LABELS[self.x_axis]} {place}   " + "   ".join(parts))
 
     def action_cursor(self, direction: int) -> None:
-        """Move the cursor by one column, or put it at the newest evaluation."""
-        chart = self.query_one("#val", Chart)
-        if chart.view is None:
+        """Move the cursor to the focused preset's next evaluation a column away; begin at the newest."""
+        chart = self._charts["val"]
+        if chart.view is None or not self.feed.runs:
+            return
+        places = self._curves_of(self.run).places
+        if not len(places):
             return
         lo, hi = chart.view
-        begin = self._cursor if self._cursor is not None else (hi if direction < 0 else lo)
-        moved = begin + direction * (hi - lo) / max(1, chart.content_size.width - 8)
-        self._set_cursor(min(hi, max(lo, moved)))
+        if self._cursor is None:
+            seen = [place for place in places.tolist() if lo <= place <= hi]
+            if seen:
+                self._set_cursor(seen[-1])
+            return
+        column = (hi - lo) / max(1, chart.content_size.width - 8)
+        at = self._cursor
+        if direction < 0:
+            index = int(places.searchsorted(at - column, "right")) - 1
+        else:
+            index = int(places.searchsorted(at + column, "left"))
+        moved = float(places[min(max(index, 0), len(places) - 1)])
+        self._set_cursor(moved)
+        if not lo <= moved <= hi:
+            self.action_pan(direction / 4)
 
     def action_zoom(self, factor: float) -> None:
         """Zoom in around the cursor."""
-        self.query_one("#val", Chart).zoom(factor, self._cursor)
+        self._charts["val"].zoom(factor, self._cursor)
 
     def action_pan(self, fraction: float) -> None:
         """Move the zoomed range."""
-        self.query_one("#val", Chart).pan(fraction)
+        self._charts["val"].pan(fraction)
 
     def action_unzoom(self) -> None:
         """Show everything, without a cursor."""
-        for chart in self.query(Chart):
+        for chart in self._charts.values():
             chart.show_all()
         self._set_cursor(None)
 
     def action_log_axis(self) -> None:
-        """Switch all panels between logarithmic and linear height."""
-        log = not self.query_one("#val", Chart).log
-        for chart in self.query(Chart):
-            chart.log = log
+        """Switch the losses between logarithmic and linear height."""
+        self.logarithmic = not self.logarithmic
+        self._show_charts(fresh=True)
 
     def action_x_axis(self) -> None:
         """Go on to the next unit of x."""
@@ -401,14 +464,25 @@ class LiveScreen(SizedScreen[None]):
 
     def _turn_page(self) -> None:
         for index, name in enumerate(PANELS):
-            self.query_one(f"#{name}").set_class(index == self.page, "current")
+            self._charts[name].set_class(index == self.page, "current")
+        on_the_left = PANELS[self.page] in LEFT
+        self.query_one("#left").set_class(on_the_left, "current")
+        self.query_one("#right").set_class(not on_the_left, "current")
+        self._show_title_of_page()
+
+    def _show_title_of_page(self) -> None:
+        """Say which panel this is, and how to reach the others, where one is shown at a time."""
+        alone = self.has_class("-narrow") or self.has_class("-short")
+        for index, name in enumerate(PANELS):
+            text = f"[ {index + 1} of {len(PANELS)} ]" if alone else ""
+            self._charts[name].border_subtitle = Content(text)
 
     # --- presets ---------------------------------------------------------------------------------
 
     @property
     def run(self) -> RunFeed:
         """The focused run."""
-        return self.feed.runs[self.focused_run]
+        return self.feed.runs[min(self.focused_run, len(self.feed.runs) - 1)]
 
     def on_run_list_chosen(self, event: RunList.Chosen) -> None:
         """Focus the preset that was clicked."""
@@ -421,10 +495,17 @@ class LiveScreen(SizedScreen[None]):
             with self.app.batch_update():
                 self._show_charts(fresh=True)
                 self._show_runs()
+            self._scroll_to_focused()
+            if self._cursor is not None:
+                self._set_cursor(self._cursor)
+
+    def _scroll_to_focused(self) -> None:
+        region = self._run_list.region_of(self.focused_run + 1)
+        self.query_one("#runs").scroll_to_region(region, animate=False)
 
     def action_focus_next_run(self) -> None:
         """Focus the next preset."""
-        self.action_focus_run((self.focused_run + 1) % len(self.feed.runs) + 1)
+        self.action_focus_run((self.focused_run + 1) % max(1, len(self.feed.runs)) + 1)
 
     def action_overlay(self) -> None:
         """Show or hide the focused preset's lines while another is focused."""
@@ -436,7 +517,7 @@ class LiveScreen(SizedScreen[None]):
         """Show the presets side by side in numbers."""
         from valtui.screens.compare import CompareScreen
 
-        self.app.push_screen(CompareScreen(self.feed))
+        self.app.push_screen(CompareScreen(self.feed, self._reading))
 
     def action_output(self) -> None:
         """Show what the focused run's trainer printed."""
@@ -457,9 +538,7 @@ class LiveScreen(SizedScreen[None]):
             self.notify(f"{safe(run.id)} has ended already ({run.status.state}).", markup=False)
             return
         question = f"Stop {safe(run.id)}? It ends after its step, with a checkpoint; r resumes it."
-        self.app.push_screen(
-            AskScreen(question), lambda yes: self._send("stop", [run]) if yes else None
-        )
+        self.app.push_screen(AskScreen(question), lambda yes: self._send_if(yes, "stop", [run]))
 
     def action_pause(self) -> None:
         """Pause the focused run."""
@@ -492,13 +571,17 @@ class LiveScreen(SizedScreen[None]):
         question = f"Stop {len(live)} run{'s' if len(live) != 1 else ''} and quit?"
 
         def after(yes: bool | None) -> None:
-            if yes:
-                self._send("stop", live)
+            if yes and self._send("stop", live):
                 self.app.exit()
 
         self.app.push_screen(AskScreen(question), after)
 
-    def _send(self, name: CommandName, runs: list[RunFeed]) -> None:
+    def _send_if(self, yes: bool | None, name: CommandName, runs: list[RunFeed]) -> None:
+        if yes:
+            self._send(name, runs)
+
+    def _send(self, name: CommandName, runs: list[RunFeed]) -> bool:
+        """Write a command for each of `runs`; tell whether that worked."""
         words = {"stop": "asked to stop", "pause": "asked to pause", "resume": "asked to go on"}
         try:
             for run in runs:
@@ -509,16 +592,17 @@ class LiveScreen(SizedScreen[None]):
                 severity="error",
                 markup=False,
             )
-            return
+            return False
         names = ", ".join(safe(run.id) for run in runs)
         self.notify(f"{names}: {words[name]}", markup=False, timeout=3)
+        return True
 
     def action_start_preset(self) -> None:
         """Choose a further preset and start it into this session."""
         from valtui_trainer.presets.library import Library
 
         library = Library.open()
-        if len(self.feed.runs) >= 9:
+        if len(self.feed.runs) >= MOST_PRESETS:
             self.notify("Nine presets are the most one session can show.", severity="warning")
             return
         choices = []
@@ -547,14 +631,21 @@ class LiveScreen(SizedScreen[None]):
                 self.feed.spec, [run.spec for run in self.feed.runs], Library.open().preset(name)
             )
         except PresetError as error:
-            self.app.call_from_thread(self.notify, str(error), severity="error", markup=False)
+            self._refuse_start(str(error))
             return
         answer = validate([spec], self.feed.paths.folder.parents[1])
         if answer.problems:
-            text = " ".join(answer.problems)
-            self.app.call_from_thread(self.notify, text, severity="error", markup=False, timeout=10)
+            self._refuse_start(" ".join(answer.problems))
             return
-        send_command(self.feed.paths, "start", spec.id, spec)
+        try:
+            send_command(self.feed.paths, "start", spec.id, spec)
+        except OSError as error:
+            self._refuse_start(f"The command could not be written ({error.strerror}).")
+
+    def _refuse_start(self, problem: str) -> None:
+        self.app.call_from_thread(
+            self.notify, safe(problem), severity="error", markup=False, timeout=10
+        )
 
 
 def doing(run: RunFeed) -> str:

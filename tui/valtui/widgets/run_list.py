@@ -90,8 +90,12 @@ class RunList(Widget):
 
     def _lines_a_row(self, width: int) -> int:
         """Return how many lines a preset takes: its name and its figures share one if they fit."""
-        needed = INDENT + self._name_width() + self._level_width() + 2 + max(
-            (cell_len(row.volatility) + 2 for row in self._rows), default=0
+        needed = (
+            INDENT
+            + self._name_width()
+            + self._level_width()
+            + 2
+            + max((cell_len(row.volatility) + 2 for row in self._rows), default=0)
         )
         return 2 if needed <= width else 3
 
