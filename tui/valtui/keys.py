@@ -22,7 +22,7 @@ class Key:
         action: the action of the screen that it runs.
         label: two or three words for the footer.
         help: one sentence for the help screen.
-        footer: at which widths of the terminal the footer shows it: all of them, 100 columns and
+        footer: at which widths of the terminal the footer shows it: all of them, 118 columns and
             more (wide), less (narrow), or none.
         display: how the key is written where Textual's name would not do.
     """
@@ -89,7 +89,7 @@ def bindings(where: str) -> list[BindingType]:
                     show=key.footer != "never" and first,
                     key_display=key.display,
                     id=f"{where}.{key.id}" + (f"-{single}" if key.id == "focus" else ""),
-                    priority=single in ("tab", "enter") and where in ("live", "home"),
+                    priority=single in ("tab", "enter") and where in ("live", "home", "sessions"),
                 )
             )
     return found

@@ -14,6 +14,7 @@ from valtui.keys import shown_in_footer
 
 SMALLEST = (60, 16)
 WIDE = 100
+WHOLE_FOOTER = 118
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class KeysFooter(Footer):
 
     def compose(self) -> ComposeResult:
         """Show the keys that fit."""
-        narrow = self.screen.size.width < WIDE
+        narrow = self.screen.size.width < WHOLE_FOOTER
         for key in super().compose():
             if not isinstance(key, FooterKey) or shown_in_footer(key.action, self._where, narrow):
                 yield key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -20,7 +21,7 @@ from valtui_trainer.session.safe import safe
 
 REFRESH_SECONDS = 1.0
 NOTE = """\
-val loss: mean of the last 10 evaluations; ± is the 95 % Student-t interval over n seeds, none at n = 1.
+val loss, accuracy: mean of the last 10 evaluations; ± is the 95 % Student-t interval over n seeds, none at n = 1.
 best: lowest mean over seeds, and its epoch; "alike" counts evaluations this validation set cannot tell from it (paired over samples, first seed, 90 %).
 volatility: what is left of the jumps from one evaluation to the next after the trend, over the whole run, with its 90 % interval; ▲ counts spikes, which make the interval too narrow.
 ratio: relative volatility against the first preset's, 90 % F interval; only where both evaluate after equally many images.
@@ -44,6 +45,7 @@ class CompareScreen(SizedScreen[None]):
         self._feed = feed
         self._reading = reading or asyncio.Lock()
         self._shown: list[list[str]] = []
+        self._widths: list[int] = []
 
     def compose(self) -> ComposeResult:
         """Lay out the table and what it means."""
@@ -80,18 +82,27 @@ class CompareScreen(SizedScreen[None]):
         header, rows = table_of(figures)
         if [header, *rows] == self._shown:
             return
-        if not self._shown or self._shown[0] != header or len(self._shown) != len(rows) + 1:
-            table.clear(columns=True)
-            for column in header:
-                table.add_column(Text(column), key=column)
+        widths = [max(map(width_of, column)) for column in zip(header, *rows, strict=True)]
+        before, self._shown = self._shown, [header, *rows]
+        if widths == self._widths and len(before) == len(self._shown) and before[0] == header:
             for index, row in enumerate(rows):
-                table.add_row(*(Text(cell) for cell in row), key=str(index), height=2)
-        else:
-            for index, row in enumerate(rows):
-                for column, cell, before in zip(header, row, self._shown[index + 1], strict=True):
-                    if cell != before:
-                        table.update_cell(str(index), column, Text(cell), update_width=True)
-        self._shown = [header, *rows]
+                for column, cell, old in zip(header, row, before[index + 1], strict=True):
+                    if cell != old:
+                        table.update_cell(str(index), column, Text(cell))
+            return
+        self._widths = widths
+        cursor = table.cursor_row
+        table.clear(columns=True)
+        for column, width in zip(header, widths, strict=True):
+            table.add_column(Text(column), key=column, width=width)
+        for index, row in enumerate(rows):
+            table.add_row(*(Text(cell) for cell in row), key=str(index), height=2)
+        table.move_cursor(row=cursor)
+
+
+def width_of(cell: str) -> int:
+    """Return how many terminal cells the widest line of `cell` takes."""
+    return max(map(cell_len, cell.split("\n")))
 
 
 def table_of(figures: list[RunFigures]) -> tuple[list[str], list[list[str]]]:
@@ -110,7 +121,7 @@ def table_of(figures: list[RunFigures]) -> tuple[list[str], list[list[str]]]:
             two_lines(texts.ratio(one)),
             texts.best(one).replace(" (", "\n("),
             two_lines(texts.absolute(one.absolute)),
-            two_lines(texts.level(one.accuracy)),
+            two_lines(texts.level(one.accuracy)).removesuffix(f" n={one.accuracy.n}"),
             texts.rate(one.images_per_second) + (" ⚭" if one.shared_device else ""),
         ]
         for number, one in enumerate(figures, start=1)

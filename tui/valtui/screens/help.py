@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from valtui.keys import KEYS
+from valtui.keys import KEYS, Key, user_keymap
 
 PANELS = (
     (
@@ -38,6 +38,7 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Show panels and keys."""
+        keymap, _ = user_keymap()
         with VerticalScroll(classes="dialog tall"):
             yield Static(Content.styled("What the panels mean", "bold $primary"))
             for name, text in PANELS:
@@ -46,6 +47,14 @@ class HelpScreen(ModalScreen[None]):
                 title = "everywhere" if where == "app" else f"on the {where} screen"
                 yield Static(Content.styled(f"Keys {title}", "bold $primary"), classes="heading")
                 for key in (key for key in KEYS if key.where == where):
-                    shown = key.display or key.keys.replace("question_mark", "?").replace(",", " ")
+                    shown = written(key, keymap)
                     yield Static(Content.assemble((f"{shown:<12} ", "bold"), key.help))
             yield Static("escape: back", classes="dim")
+
+
+def written(key: Key, keymap: dict[str, str]) -> str:
+    """Return how `key` is written: the user's own, if `keymap` rebinds it."""
+    own = keymap.get(f"{key.where}.{key.id}")
+    if own is not None:
+        return own.replace(",", " ")
+    return key.display or key.keys.replace("question_mark", "?").replace(",", " ")
