@@ -46,7 +46,10 @@ def student_mean(values: npt.ArrayLike, level: float = 0.95) -> Mean:
 
 
 def volatility_ratio(a: Volatility, b: Volatility, level: float = 0.9) -> Ratio:
-    """Return a's volatility over b's; the interval is that of F with their degrees of freedom."""
+    """Return a's volatility over b's; the interval is that of F with their degrees of freedom.
+
+    No interval where either has none of its own; NaN where b does not fluctuate or cannot be measured.
+    """
     if not (b.value > 0 and np.isfinite(a.value)):
         return Ratio(float("nan"), None)
     value = a.value / b.value
@@ -59,8 +62,11 @@ def volatility_ratio(a: Volatility, b: Volatility, level: float = 0.9) -> Ratio:
     return Ratio(value, Interval(low, high))
 
 
-def comparable_spacing(a: float, b: float, tolerance: float = 0.05) -> bool:
-    """Tell whether two spacings, in images an evaluation, are the same within `tolerance`."""
+def comparable_spacing(
+    images_per_evaluation_a: float, images_per_evaluation_b: float, tolerance: float = 0.05
+) -> bool:
+    """Tell whether two spacings are the same within `tolerance` of the larger."""
+    a, b = images_per_evaluation_a, images_per_evaluation_b
     return abs(a - b) <= tolerance * max(a, b)
 
 

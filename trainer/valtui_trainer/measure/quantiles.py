@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
 
 @lru_cache(maxsize=4096)
 def chi2(probability: float, degrees: float) -> float:
@@ -31,3 +36,19 @@ def student(probability: float, degrees: float) -> float:
     from scipy import special
 
     return float(special.stdtrit(degrees, probability))
+
+
+@lru_cache(maxsize=4096)
+def deviation_limits(degrees: float, level: float) -> tuple[float, float]:
+    """Return √(ν/χ²_ν) at both tails: what a standard deviation is multiplied by for its interval."""
+    tail = (1.0 - level) / 2.0
+    return (degrees / chi2(1.0 - tail, degrees)) ** 0.5, (degrees / chi2(tail, degrees)) ** 0.5
+
+
+def deviation_limits_of(degrees: Floats, level: float) -> tuple[Floats, Floats]:
+    """Return `deviation_limits` of many ν (n,), rounded to 0.001 so that alike ones are asked once."""
+    if not len(degrees):
+        return np.empty(0), np.empty(0)
+    known, places = np.unique(np.round(degrees, 3), return_inverse=True)
+    limits = np.array([deviation_limits(float(nu), level) for nu in known])[places]
+    return limits[:, 0], limits[:, 1]
