@@ -69,14 +69,13 @@ def summaries(home: Path) -> list[SessionSummary]:
 
 
 def runs_of(session: SessionPaths) -> list[tuple[RunPaths, RunSpec]]:
-    """Return the runs of a session in their order.
-
-    Raises:
-        SessionError: a `run.json` is damaged or of a newer valtui.
-    """
+    """Return the runs of a session in their order; one whose `run.json` is damaged is left out."""
     found = []
     for name in session.run_ids():
-        spec = read_document(session.run(name).spec, RunSpec)
+        try:
+            spec = read_document(session.run(name).spec, RunSpec)
+        except SessionError:
+            continue  # one damaged run must not hide the others
         if spec is not None:
             found.append((session.run(name), spec))
     return sorted(found, key=lambda pair: (pair[1].position, pair[1].id))

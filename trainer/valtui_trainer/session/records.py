@@ -108,7 +108,12 @@ class RunSpec(Struct, frozen=True, kw_only=True):
 
 
 class SessionSpec(Struct, frozen=True, kw_only=True):
-    """`session.json`: the first request. Written once."""
+    """`session.json`: the first request. Written once.
+
+    Attributes:
+        settings: what `--set`, `--epochs`, `--seeds` and `--data` asked of every preset, by dotted
+            key; a preset that is started later gets them too.
+    """
 
     id: str
     created: str
@@ -121,6 +126,8 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     host: str
     versions: dict[str, str]
     command: list[str]
+    settings: dict[str, Any] = field(default_factory=dict)
+    allow_code: bool = False
     schema: int = SCHEMA
 
 

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import msgspec
+
 from valtui_trainer.session import locks
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
@@ -75,6 +77,9 @@ def run_status(run: RunPaths, supervised: bool) -> RunStatus:
     if attempt is None:
         return RunStatus("QUEUED", phase="" if supervised else "no supervisor: resume to start it")
     beat = read_heartbeat(attempt.heartbeat) or Heartbeat()
+    if beat.total == 0 and attempt.number > 0:  # a new attempt begins where the last one was
+        before = read_heartbeat(run.attempt(attempt.number - 1).heartbeat) or Heartbeat()
+        beat = msgspec.structs.replace(beat, step=before.step, total=before.total)
     try:
         final = read_document(attempt.final, Final)
         ended = read_document(attempt.exit, Exit)

@@ -34,6 +34,7 @@ class Tail(Generic[T]):
         self._torn = b""
         self._too_long = False
         self._expected = 0
+        self._nuls = 0
 
     def read(self, most_bytes: int = 1 << 40) -> list[T]:
         """Return the records that came since the last call, reading about `most_bytes` at the most.
@@ -47,6 +48,7 @@ class Tail(Generic[T]):
                 while most_bytes > 0:
                     chunk = file.read(min(CHUNK, most_bytes))
                     usable = chunk.rstrip(b"\0")
+                    self._nuls = len(chunk) - len(usable)
                     self._offset += len(usable)
                     most_bytes -= len(usable)
                     self._take(usable, records)
@@ -57,9 +59,9 @@ class Tail(Generic[T]):
         return records
 
     def exhausted(self) -> bool:
-        """Tell whether everything that is in the file now was read."""
+        """Tell whether everything that is in the file now was read, but for NULs at its end."""
         try:
-            return self._offset >= self.path.stat().st_size
+            return self._offset + self._nuls >= self.path.stat().st_size
         except OSError:
             return True
 

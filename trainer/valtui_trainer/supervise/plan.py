@@ -76,6 +76,8 @@ def make_plan(request: Request, library: Library) -> Plan:
         host=socket.gethostname(),
         versions=versions(),
         command=list(request.command),
+        settings=settings,
+        allow_code=request.allow_code,
     )
     runs = make_runs(session, presets, request.allow_code)
     return Plan(session, tuple(runs))
@@ -178,11 +180,13 @@ def versions() -> dict[str, str]:
 
 
 def further_run(session: SessionSpec, runs: list[RunSpec], named: Named) -> RunSpec:
-    """Return a run of one more preset for a session that has begun.
+    """Return a run of one more preset for a session that has begun, under the session's own options.
 
     Raises:
         PresetError: the preset cannot run on the session's device.
     """
-    check_preset(named, session.device, allow_code=False)
+    named = with_settings(named, session.settings)
+    check_preset(named, session.device, session.allow_code)
     position = max((run.position for run in runs), default=-1) + 1
-    return make_run(session, named, position, {run.id for run in runs})
+    taken = {run.id for run in runs}
+    return make_run(session, named, position, taken, session.allow_code)

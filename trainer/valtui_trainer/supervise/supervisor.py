@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from valtui_trainer.session.append import Records
 from valtui_trainer.session.commands import Inbox
 from valtui_trainer.session.create import add_attempt, add_run
 from valtui_trainer.session.documents import read_document, write_document
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.heartbeat import read_heartbeat
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
 from valtui_trainer.session.listing import runs_of
@@ -40,7 +42,7 @@ class Watched:
     pid: int
     pidfd: int
     process: subprocess.Popen[bytes] | None
-    stop_by: float | None = None
+    stop_asked: float | None = None
 
 
 @dataclass(slots=True)
@@ -55,14 +57,26 @@ class Supervisor:
     watched: dict[str, Watched] = field(default_factory=dict)
     pending: list[Command] = field(default_factory=list)
     failed_starts: set[str] = field(default_factory=set)
+    complaint: str = ""
+    dropped: set[str] = field(default_factory=set)
 
     def work(self) -> None:
         """Tick until nothing is left to start, watch or answer."""
-        while self.tick():
+        while self.tick_safely():
             poll = select.poll()
             for watched in self.watched.values():
                 poll.register(watched.pidfd, select.POLLIN)
             poll.poll(TICK_SECONDS * 1000)
+
+    def tick_safely(self) -> bool:
+        """Tick; what fails (a full disk, a damaged file) is logged and tried again at the next tick."""
+        try:
+            return self.tick()
+        except (OSError, SessionError) as error:
+            if str(error) != self.complaint:
+                self.complaint = str(error)
+                sys.stderr.write(f"{utc_now()} {error}\n")
+            return True
 
     def tick(self) -> bool:
         """Do what is due; tell whether there may be more to come."""
@@ -79,7 +93,11 @@ class Supervisor:
 
     def queue(self) -> list[tuple[RunPaths, RunSpec]]:
         """Return the runs that wait for a place: never started, or asked to be resumed."""
-        resumed = {command.run for command in self.pending if command.command == "resume"}
+        resumed = {
+            command.run
+            for command in self.pending
+            if command.command == "resume" and command.id not in self.dropped
+        }
         return [
             (run, spec)
             for run, spec in self.runs()
@@ -158,13 +176,13 @@ class Supervisor:
         """Record how processes ended, and escalate where a stop was not heard."""
         for name, watched in list(self.watched.items()):
             if not is_gone(watched):
-                if watched.stop_by is not None and time.monotonic() > watched.stop_by:
+                if watched.stop_asked is not None and not is_patient(watched):
                     kill_group(watched.pid)
                 continue
-            os.close(watched.pidfd)
-            del self.watched[name]
             kill_group(watched.pid)
             self.record_end(watched)
+            os.close(watched.pidfd)
+            del self.watched[name]
 
     def record_end(self, watched: Watched) -> None:
         """Write `exit.json` of an ended process."""
@@ -180,6 +198,8 @@ class Supervisor:
 
     def handle(self, command: Command) -> bool:
         """Answer `command` if it is this process's to answer; tell whether it is done with."""
+        if command.id in self.dropped:
+            return True
         if command.command == "start":
             return self.add(command)
         found = {run.id: run for run, _ in self.runs()}
@@ -189,13 +209,23 @@ class Supervisor:
         if self.answered_by_trainer(run, command):
             if command.command == "stop" and run.id in self.watched:
                 watched = self.watched[run.id]
-                watched.stop_by = watched.stop_by or time.monotonic() + STOP_SECONDS
+                watched.stop_asked = watched.stop_asked or time.monotonic()
             return True
         if run.id in self.watched:
-            if command.command == "stop" and self.watched[run.id].stop_by is None:
-                self.watched[run.id].stop_by = time.monotonic() + STOP_SECONDS
+            if command.command == "stop" and self.watched[run.id].stop_asked is None:
+                self.watched[run.id].stop_asked = time.monotonic()
             return False
+        if command.command == "stop" and self.drop_resume(run):
+            return self.answer(command, "no longer waits to be resumed")
         return self.handle_idle(command, run, run_status(run, supervised=True))
+
+    def drop_resume(self, run: RunPaths) -> bool:
+        """Answer a resume that waits for a place with a refusal; tell whether there was one."""
+        waiting = [c for c in self.pending if c.command == "resume" and c.run == run.id]
+        for command in waiting:
+            self.answer(command, "refused: stopped while it waited for a place")
+        self.dropped.update(command.id for command in waiting)
+        return bool(waiting)
 
     def handle_idle(self, command: Command, run: RunPaths, status: RunStatus) -> bool:
         """Answer a command for a run without a process."""
@@ -245,6 +275,20 @@ def is_gone(watched: Watched) -> bool:
     poll = select.poll()
     poll.register(watched.pidfd, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def is_patient(watched: Watched) -> bool:
+    """Tell whether a run that was asked to stop may still take its time.
+
+    It has 120 s, or as long as what it is doing may take: an evaluation, reading data, a full disk.
+    """
+    if watched.stop_asked is None:
+        return True
+    beat = read_heartbeat(watched.attempt.heartbeat)
+    if beat is not None and beat.deadline is None:
+        return True
+    patience = max(STOP_SECONDS, (beat.deadline if beat else None) or 0.0)
+    return time.monotonic() < watched.stop_asked + patience
 
 
 def explain_exit(code: int, said_so: bool) -> Exit:

@@ -17,7 +17,7 @@ from valtui_trainer.training.augment import build as build_augmentation
 from valtui_trainer.training.data.arrays import Images, Parts
 from valtui_trainer.training.data.digests import data_digest, digest_of
 from valtui_trainer.training.data.errors import DataError
-from valtui_trainer.training.data.feeder import place
+from valtui_trainer.training.data.feeder import DeviceSet, place
 from valtui_trainer.training.data.loading import load
 from valtui_trainer.training.data.split import Split, shuffled_rows, split
 from valtui_trainer.training.data.statistics import channel_statistics
@@ -100,7 +100,10 @@ def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = 
     room = memory_for_data(device) if room is None else room
 
     def placed(images: Images) -> Batches:
-        return place(images, device, mean.tolist(), deviation.tolist(), room)
+        nonlocal room
+        batches = place(images, device, mean.tolist(), deviation.tolist(), room)
+        room -= images.images.nbytes if isinstance(batches, DeviceSet) else 0
+        return batches
 
     subset = shuffled_rows(len(found.train), preset.split_seed, "train-subset")[: len(found.val)]
     train_set = placed(found.train)

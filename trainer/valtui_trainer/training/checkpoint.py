@@ -102,6 +102,7 @@ class Checkpoints:
         self.best_step: int | None = None
         self.best_loss = math.inf
         self.best: State | None = None
+        self._sound: set[int] = set()
 
     def restore(self, state: State) -> None:
         """Take up the best evaluation that a checkpoint knows of."""
@@ -131,9 +132,9 @@ class Checkpoints:
         written = []
         best = self.best
         if best is not None and best["step"] != state["step"]:
-            missing = not (self._folder / file_name(best["step"])).exists()
-            written.extend([write(self._folder, best)] if missing else [])
+            written.extend([write(self._folder, best)] if best["step"] not in self._sound else [])
         written.append(write(self._folder, state))
+        self._sound.update(one.step for one in written)
         self._drop()
         return written
 

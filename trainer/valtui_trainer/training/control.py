@@ -5,6 +5,7 @@ A thread of its own beats the heart and looks for commands, so that the loop onl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -97,7 +98,8 @@ class Control:
             for command in self._inbox.take():
                 if command.run == self._run.id:
                     self._take(command)
-            self.beat()
+            with contextlib.suppress(OSError):  # a beat that cannot be written is missed, no more
+                self.beat()
 
     def _take(self, command: Command) -> None:
         if command.command == "stop":
@@ -112,8 +114,8 @@ class Control:
     def _on_term(self, *_: object) -> None:
         if self.stop and self.stop_reason == "stopped by SIGTERM":
             os.killpg(os.getpgrp(), signal.SIGKILL)
+        # Flags only: the interrupted code may hold the event's lock.
         self.stop, self.stop_reason = True, "stopped by SIGTERM"
-        self.changed.set()
 
 
 def answered(session: SessionPaths, run: RunPaths) -> set[str]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from valtui_trainer.training.feeding import Batches
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-PIXELS_AT_ONCE = {"cpu": 256 * 28 * 28, "cuda": 4096 * 32 * 32}
+PIXELS_AT_ONCE = {"cpu": 256 * 28 * 28, "cuda": 1024 * 32 * 32}
 
 
 @dataclass(frozen=True, slots=True)

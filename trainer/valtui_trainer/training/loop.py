@@ -12,6 +12,7 @@ from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.records import Command, Train, Val
 from valtui_trainer.training.checkpoint import FORMAT, Checkpoints, State
 from valtui_trainer.training.control import LONG_DEADLINE, Control
+from valtui_trainer.training.devices import peak_memory
 from valtui_trainer.training.evaluate import evaluate
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.journal import Clock, Journal
@@ -172,6 +173,7 @@ class Loop:
             self.checkpoints.best = self.state()
         if self.checkpoints.due(self.step):
             self.write_checkpoint()
+        self.control.memory = peak_memory(self.train_set.device)
         self.evaluating += self.clock() - started
         self.control.enter("training", self.deadline())
 
@@ -228,12 +230,14 @@ class Loop:
         began = time.monotonic()
         self.journal.sync()
         self.journal.phase("paused", None)
+        self.control.left, self.control.rate = (lambda: None), 0.0
         self.control.beat()
         while self.control.paused and not self.control.stop:
             self.control.changed.wait(1.0)
             self.control.changed.clear()
             self.answer_all()
         self.clock.leave_out(time.monotonic() - began)
+        self.control.left = self.seconds_left
         self.journal.phase("training", self.deadline())
 
     def answer_all(self) -> None:
@@ -255,13 +259,14 @@ class Loop:
                 run=command.run,
             )
 
-    def finish(self, phase: str) -> None:
-        """Answer what waits, and write the last checkpoint."""
+    def finish(self, phase: str, keep: bool = True) -> None:
+        """Answer what waits, and write the last checkpoint, if its state is worth keeping."""
         self.answer_all()
         self.journal.phase(phase, LONG_DEADLINE)
         self.wait_for_device()
         self.journal.sync()
-        self.write_checkpoint()
+        if keep:
+            self.write_checkpoint()
 
     def check_finite(self, name: str, value: float, seed: int) -> None:
         """Warn once, or stop, when a loss is not finite."""

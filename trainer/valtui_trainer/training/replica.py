@@ -48,7 +48,7 @@ class Replica:
         self._augment = generators.named(seed, "augment", device)
         set_generator(self.model, self._dropout)
         self._shares_global_random = uses_global_random(self.model)
-        self._global_state: torch.Tensor | None = None
+        self._global_state: list[torch.Tensor] | None = None
         self._epoch_state = self._order.get_state()
         self._indices = torch.empty(0, dtype=torch.long)
         self._losses = torch.zeros(log_every, device=device)
@@ -115,7 +115,7 @@ class Replica:
             "order": self._epoch_state.clone(),
             "dropout": self._dropout.get_state().clone(),
             "augment": self._augment.get_state().clone(),
-            "global": None if self._global_state is None else self._global_state.clone(),
+            "global": clone(self._global_state),
             "losses": self._losses[: self._taken].clone(),
         }
 
@@ -162,17 +162,17 @@ class GlobalRandom:
         state = self._replica._global_state
         if state is None:
             torch.manual_seed(generators.seed_of(self._replica.seed, "dropout"))
-        elif self._device.type == "cuda":
-            torch.cuda.set_rng_state(state, self._device)
-        else:
-            torch.set_rng_state(state)
+            return
+        torch.set_rng_state(state[0])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(state[1], self._device)
 
     def __exit__(self, *_: object) -> None:
         """Remember where the stream is."""
-        cuda = self._device.type == "cuda"
-        self._replica._global_state = (
-            torch.cuda.get_rng_state(self._device) if cuda else torch.get_rng_state()
-        )
+        states = [torch.get_rng_state()]
+        if self._device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self._device))
+        self._replica._global_state = states
 
 
 def clone(value: Any) -> Any:

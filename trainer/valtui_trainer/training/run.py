@@ -50,7 +50,6 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         journal.event("warning", "No sound checkpoint was found; the run begins anew.")
     journal.phase("first step", LONG_DEADLINE)
     log_every = state["log_every"] if state else warm_up(spec, material, device)
-    control.memory = peak_memory(device)
     replicas = [build_replica(spec, seed, material, device, log_every) for seed in spec.seeds]
     loop = Loop(
         preset=spec.preset,
@@ -86,9 +85,8 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     try:
         reached_end = loop.train()
     except NotFiniteError as error:
-        loop.finish("finishing")
+        loop.finish("finishing", keep=False)
         return ended("failed", loop, device, reason=str(error))
-    control.memory = peak_memory(device)
     if not reached_end:
         return ended("stopped", loop, device, reason=control.stop_reason)
     return test(loop, material, device)
