@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -47,6 +48,7 @@ class ChooseScreen(ModalScreen["str | None"]):
         super().__init__()
         self._title = title
         self._choices = choices
+        self._typed = ""
 
     def compose(self) -> ComposeResult:
         """Show the list."""
@@ -59,7 +61,28 @@ class ChooseScreen(ModalScreen["str | None"]):
                 ),
                 markup=False,
             )
-            yield Static("enter  start      escape  back", classes="dim", markup=False)
+            yield Static(
+                "type a name      enter  start      escape  back",
+                id="typed",
+                classes="dim",
+                markup=False,
+            )
+
+    def on_key(self, event: events.Key) -> None:
+        """Go to the first name that begins with what is typed."""
+        if event.key == "backspace":
+            self._typed = self._typed[:-1]
+        elif event.character and event.character.isprintable() and event.character != " ":
+            self._typed += event.character
+        else:
+            return
+        event.stop()
+        fitting = [i for i, (name, _) in enumerate(self._choices) if name.startswith(self._typed)]
+        if fitting:
+            self.query_one(OptionList).highlighted = fitting[0]
+        self.query_one("#typed", Static).update(
+            f"{self._typed}{'' if fitting else '  (no such name)'}      enter  start      escape  back"
+        )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Return what was chosen."""

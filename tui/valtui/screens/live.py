@@ -39,8 +39,9 @@ CALM_POLL_SECONDS = 0.5
 STATUS_SECONDS = 1.0
 METER_SECONDS = 2.0
 COURSE = 24
+WIDE = 100
 
-AXIS_LABELS: dict[Axis, str] = {"step": "step", "epoch": "epoch", "time": "time"}
+AXIS_LABELS: dict[Axis, str] = {"step": "step", "epoch": "epoch", "time": "seconds"}
 NEXT_AXIS: dict[Axis, Axis] = {"step": "epoch", "epoch": "time", "time": "step"}
 PANELS = ("train", "val", "volatility")
 LEFT = ("train", "volatility")
@@ -120,8 +121,13 @@ class LiveScreen(SizedScreen[None]):
         """Read what came, five times a second while something comes; skip frames on a stalled line."""
         waiting = False
         while not self.feed.gone:
-            async with self._reading:
-                changed = await asyncio.to_thread(self.feed.poll)
+            try:
+                async with self._reading:
+                    changed = await asyncio.to_thread(self.feed.poll)
+            except (SessionError, OSError) as error:
+                self._say_wrong(error)
+                await asyncio.sleep(STATUS_SECONDS)
+                continue
             waiting = waiting or changed
             if waiting and self.on_top and not self._line_is_stalled():
                 waiting = False
@@ -136,7 +142,7 @@ class LiveScreen(SizedScreen[None]):
                 changed = await asyncio.to_thread(self.feed.poll_status)
             except (SessionError, OSError) as error:  # half deleted, or damaged
                 if self.feed.paths.spec.exists():
-                    self._say(safe(str(error).replace(f"{self.feed.paths.folder}/", "")))
+                    self._say_wrong(error)
                     await asyncio.sleep(STATUS_SECONDS)
                     continue
                 self.feed.gone = True
@@ -174,6 +180,9 @@ class LiveScreen(SizedScreen[None]):
     def _line_is_stalled(self) -> bool:
         driver: Any = self.app._driver
         return bool(getattr(driver, "is_stalled", lambda: False)())
+
+    def _say_wrong(self, error: Exception) -> None:
+        self._say(safe(str(error).replace(f"{self.feed.paths.folder}/", "")))
 
     def _say_gone(self) -> None:
         text = "The folder of this session was deleted; what is drawn is all there is. escape: home"
@@ -351,7 +360,7 @@ class LiveScreen(SizedScreen[None]):
             return
         told = [one for one in self.figures if one.ratio and one.ratio.interval]
         if not told:
-            self._say("so far  not enough evaluations for an interval" if self.figures else "")
+            self._say(self._why_nothing_is_told())
             return
         first = safe(self.figures[0].id)
         parts = [
@@ -359,7 +368,19 @@ class LiveScreen(SizedScreen[None]):
             for one in told
             if one.ratio
         ]
-        self._say(f"volatility against {first}'s, over the whole run, 90 %:  " + "   ".join(parts))
+        wide = self.size.width >= WIDE
+        over = ", over the whole run, 90 %" if wide else ""
+        self._say(f"volatility against {first}'s{over}:  " + "   ".join(parts))
+
+    def _why_nothing_is_told(self) -> str:
+        """Say what can be said of volatilities that cannot be compared."""
+        known = [one for one in self.figures if one.relative.interval is not None]
+        if not known:
+            return "so far  not enough evaluations for an interval" if self.figures else ""
+        told = "   ".join(f"{safe(one.id)} {texts.percent(one.relative)}" for one in known)
+        notes = [one.ratio_note for one in self.figures if one.ratio_note]
+        why = f"  (no ratio: {notes[0]})" if notes else ""
+        return f"volatility, % of the loss from one evaluation to the next, 90 %:  {told}{why}"
 
     # --- the cursor, zoom and axes ---------------------------------------------------------------
 
