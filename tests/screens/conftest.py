@@ -162,7 +162,7 @@ def shown(app: App[Any]) -> str:
     return "\n".join(strip.text for strip in strips)
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 5) -> None:
+async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 20) -> None:
     """Let the app work until `condition` holds.
 
     Raises:
