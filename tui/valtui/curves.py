@@ -117,7 +117,7 @@ class RunCurves:
         self.lines.val_loss.extend_seeds(x[seen:], matrix.loss[:, seen:])
         self.lines.accuracy.extend_seeds(x[seen:], matrix.accuracy[:, seen:])
         self._evaluations = total
-        self.marks = self._marks(x, matrix.loss.mean(axis=0))
+        self.marks = self._marks(x, matrix.loss)
         self.seams = tuple(
             Mark(float(np.interp(seam, matrix.step, x)), None, "┆", "seam")
             for seam in self.run.seams
@@ -155,13 +155,14 @@ class RunCurves:
             self.dim_until = float(x[calm[0]])
 
     @staticmethod
-    def _marks(x: Array, mean: Array) -> tuple[Mark, ...]:
+    def _marks(x: Array, loss: Array) -> tuple[Mark, ...]:
+        mean = loss.mean(axis=0)
         finite = np.isfinite(mean)
         marks = [Mark(float(x[i]), None, "✕", "nan") for i in np.flatnonzero(~finite)]
         if finite.any():
             best = int(np.argmin(np.where(finite, mean, np.inf)))
             marks.append(Mark(float(x[best]), float(mean[best]), "◆", "best"))
-        for i in spikes(mean, relative=True):
+        for i in spikes(loss, relative=True):
             marks.append(Mark(float(x[i]), float(mean[i]), "▲", "spike"))
         return tuple(marks)
 

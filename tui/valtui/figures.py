@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ class RunFigures:
         accuracy: the same of the accuracy.
         absolute: volatility in loss units over the whole run.
         relative: volatility as a fraction of the loss.
+        shared_device: it trained while another run of the session did, so images/s is a share.
         ratio: relative volatility against the first run's; None for the first, or at unequal spacing.
     """
 
@@ -69,9 +71,9 @@ class RunFigures:
 def compare(runs: Sequence[RunFeed], with_look_alikes: bool = True) -> list[RunFigures]:
     """Return the figures of `runs`, the first being what ratios refer to."""
     keys = [key for key in varying([run.spec.preset for run in runs]) if key != "seeds"]
-    alive = sum(1 for run in runs if run.status.pid is not None)
+    spans = [span_of(run) for run in runs]
     found: list[RunFigures] = []
-    for run in runs:
+    for position, run in enumerate(runs):
         matrix = run.val_matrix()
         relative = volatility(matrix.loss, matrix.step, LEVEL, relative=True)
         ratio, note = against_first(runs[0], found[0] if found else None, run, relative)
@@ -93,7 +95,7 @@ def compare(runs: Sequence[RunFeed], with_look_alikes: bool = True) -> list[RunF
                 ratio=ratio,
                 ratio_note=note,
                 images_per_second=images_per_second(run),
-                shared_device=alive > 1 and run.status.pid is not None,
+                shared_device=shares(position, spans),
             )
         )
     return found
@@ -127,6 +129,22 @@ def best_of(run: RunFeed, matrix: ValMatrix, with_look_alikes: bool) -> Best | N
         if losses.shape[0] == len(steps) and losses.shape[1] > 1:
             alike = len(look_alikes(losses, row)) - 1
     return Best(int(matrix.step[position]), float(matrix.epoch[position]), loss, alike)
+
+
+def span_of(run: RunFeed) -> tuple[float, float] | None:
+    """Return begin and end of a run's last attempt in seconds of the wall clock, or None."""
+    if run.start is None:
+        return None
+    begin = datetime.fromisoformat(run.start.started).timestamp()
+    times = [series.train["time"][-1] for series in run.seeds.values() if len(series.train)]
+    return begin, begin + (max(times) - run.start.from_time if times else 0.0)
+
+
+def shares(position: int, spans: Sequence[tuple[float, float] | None]) -> bool:
+    """Tell whether a run trained while another one of its session did, on the same device."""
+    mine = spans[position]
+    others = [span for other, span in enumerate(spans) if other != position and span is not None]
+    return mine is not None and any(mine[0] < end and begin < mine[1] for begin, end in others)
 
 
 def images_per_second(run: RunFeed) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from valtui.texts import size
+from valtui_trainer.supervise.devices import visible_gpus
 
 
 def read_meter(device: str) -> str:
@@ -21,17 +22,8 @@ def read_cpu() -> str:
 
 def read_gpu(device: str) -> str:
     """Return a GPU's name, load and memory in use."""
-    import pynvml
-
-    from valtui_trainer.supervise.devices import text
-
     index = int(device.partition(":")[2] or 0)
-    try:
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        load = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu
-        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-        name = text(pynvml.nvmlDeviceGetName(handle)).removeprefix("NVIDIA ")
-    except pynvml.NVMLError:
+    gpu = next((gpu for gpu in visible_gpus() if gpu.index == index), None)
+    if gpu is None:
         return device
-    return f"{device} {name} {load} %  {size(int(memory.used))}"
+    return f"{device} {gpu.name} {gpu.load} %  {size(gpu.total - gpu.free)}"

@@ -68,14 +68,20 @@ def summaries(home: Path) -> list[SessionSummary]:
     return [summary for summary in found if summary is not None]
 
 
-def runs_of(session: SessionPaths) -> list[tuple[RunPaths, RunSpec]]:
-    """Return the runs of a session in their order; one whose `run.json` is damaged is left out."""
+def runs_of(session: SessionPaths, skip_damaged: bool = False) -> list[tuple[RunPaths, RunSpec]]:
+    """Return the runs of a session in their order.
+
+    Raises:
+        SessionError: a `run.json` is damaged or of a newer valtui, unless `skip_damaged`.
+    """
     found = []
     for name in session.run_ids():
         try:
             spec = read_document(session.run(name).spec, RunSpec)
         except SessionError:
-            continue  # one damaged run must not hide the others
+            if not skip_damaged:
+                raise
+            continue
         if spec is not None:
             found.append((session.run(name), spec))
     return sorted(found, key=lambda pair: (pair[1].position, pair[1].id))

@@ -14,12 +14,13 @@ SPARE = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One visible CUDA device: its index as torch counts, name, and bytes."""
+    """One visible CUDA device: its index as torch counts, name, bytes, and load in percent."""
 
     index: int
     name: str
     free: int
     total: int
+    load: int = 0
 
 
 def visible_gpus() -> list[Gpu]:
@@ -31,23 +32,37 @@ def visible_gpus() -> list[Gpu]:
     except pynvml.NVMLError:
         return []
     try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
-        by_uuid = {text(pynvml.nvmlDeviceGetUUID(handle)): handle for handle in handles}
-        allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
-        if allowed is not None:
-            handles = [
-                h for word in allowed.split(",") if (h := pick(word.strip(), handles, by_uuid))
-            ]
-        gpus = []
-        for index, handle in enumerate(handles):
-            memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-            name = text(pynvml.nvmlDeviceGetName(handle))
-            gpus.append(Gpu(index, name, int(memory.free), int(memory.total)))
-        return gpus
+        return [describe(index, handle) for index, handle in enumerate(visible_handles())]
     except pynvml.NVMLError:
         return []
     finally:
         pynvml.nvmlShutdown()
+
+
+def visible_handles() -> list[object]:
+    """Return NVML's handles of the visible devices; NVML is initialised by the caller."""
+    import pynvml
+
+    handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is None:
+        return handles
+    by_uuid = {text(pynvml.nvmlDeviceGetUUID(handle)): handle for handle in handles}
+    return [h for word in allowed.split(",") if (h := pick(word.strip(), handles, by_uuid))]
+
+
+def describe(index: int, handle: object) -> Gpu:
+    """Return what NVML says of one device."""
+    import pynvml
+
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    return Gpu(
+        index=index,
+        name=text(pynvml.nvmlDeviceGetName(handle)).removeprefix("NVIDIA "),
+        free=int(memory.free),
+        total=int(memory.total),
+        load=int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu),
+    )
 
 
 def pick(word: str, handles: list[object], by_uuid: dict[str, object]) -> object | None:

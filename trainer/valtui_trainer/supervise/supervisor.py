@@ -88,8 +88,8 @@ class Supervisor:
         return bool(self.watched or self.pending or self.queue())
 
     def runs(self) -> list[tuple[RunPaths, RunSpec]]:
-        """Return the session's runs in order."""
-        return runs_of(self.session)
+        """Return the session's runs in order; one damaged run must not stop the others."""
+        return runs_of(self.session, skip_damaged=True)
 
     def queue(self) -> list[tuple[RunPaths, RunSpec]]:
         """Return the runs that wait for a place: never started, or asked to be resumed."""
@@ -215,9 +215,11 @@ class Supervisor:
             if command.command == "stop" and self.watched[run.id].stop_asked is None:
                 self.watched[run.id].stop_asked = time.monotonic()
             return False
-        if command.command == "stop" and self.drop_resume(run):
+        status = run_status(run, supervised=True)
+        waits = status.state in RESUMABLE
+        if command.command == "stop" and waits and self.drop_resume(run):
             return self.answer(command, "no longer waits to be resumed")
-        return self.handle_idle(command, run, run_status(run, supervised=True))
+        return self.handle_idle(command, run, status)
 
     def drop_resume(self, run: RunPaths) -> bool:
         """Answer a resume that waits for a place with a refusal; tell whether there was one."""
