@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.open_files import close_all
 from support.tiny import write_digits
+
+
+@pytest.fixture(autouse=True)
+def close_files() -> Iterator[None]:
+    """Close what helpers left open for the test."""
+    yield
+    close_all()
 
 
 @pytest.fixture

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from textual.widgets._footer import FooterKey
+from textual.widgets._toast import Toast
 
 from screens.conftest import Recorded, sees, until
 from screens.test_live import live_screen
@@ -110,12 +113,19 @@ def test_what_cannot_be_rebound_is_told_by_a_sentence(
     assert keymap in ({"live.log": "L"}, {})
 
 
-@pytest.mark.xfail(reason="the app says so before the screen that would show it is there")
+def toasts(pilot: Pilot[Any]) -> list[str]:
+    """What the toasts on the screen say, however they are wrapped."""
+    shown = pilot.app.screen.query(Toast)
+    return [toast._notification.message for toast in shown]
+
+
 async def test_an_unknown_id_is_told_on_the_screen(app: AppMaker, tmp_path: Path) -> None:
     write_keys(tmp_path, '"live.nonsense" = "w"\n')
 
     async with app().run_test(size=(160, 40), notifications=True) as pilot:
-        await sees(pilot, "is no key of")
+        await until(pilot, lambda: toasts(pilot))
+
+        assert "'live.nonsense' is no key of valtui" in toasts(pilot)[0]
 
 
 async def test_help_lists_every_key(app: AppMaker) -> None:

@@ -78,7 +78,7 @@ async def test_x_goes_from_epochs_to_time_to_steps(app: AppMaker, running: Recor
         await sees(pilot, "epoch 0")
 
         await pilot.press("x")
-        await sees(pilot, "seconds 0")
+        await sees(pilot, "sec 0")
         await pilot.press("x")
         await sees(pilot, "step 0")
         await pilot.press("x")

@@ -9,7 +9,7 @@ import pytest
 from support.sessions import RunWriter, begin_attempt, make_session, new_session
 from valtui_trainer.session import state
 from valtui_trainer.session.create import add_attempt
-from valtui_trainer.session.heartbeat import HeartbeatFile, read_heartbeat
+from valtui_trainer.session.heartbeat import read_heartbeat
 from valtui_trainer.session.records import Heartbeat
 from valtui_trainer.session.state import Observer, run_status
 
@@ -122,9 +122,7 @@ def test_a_reason_is_harmless_for_a_terminal(run: RunWriter) -> None:
 
 
 def beat(run: RunWriter, counts: int, loop: int, deadline: float | None = 60.0) -> None:
-    HeartbeatFile(run.attempt.heartbeat).write(
-        Heartbeat(beat=counts, loop=loop, phase="training", deadline=deadline)
-    )
+    run.heartbeat.write(Heartbeat(beat=counts, loop=loop, phase="training", deadline=deadline))
 
 
 def test_a_loop_past_its_deadline_is_hung_though_the_heart_beats(
@@ -187,7 +185,7 @@ def test_a_heartbeat_is_256_bytes_and_a_torn_one_is_none(run: RunWriter) -> None
 
 
 def test_a_long_phase_still_gives_a_readable_heartbeat(run: RunWriter) -> None:
-    HeartbeatFile(run.attempt.heartbeat).write(
+    run.heartbeat.write(
         Heartbeat(beat=10**12, loop=10**12, phase="first step, compiling", step=10**9, total=10**9,
                   rate=123456.7, left=1.2345678901234567e5, memory=10**12)
     )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from support.open_files import close_later
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.append import Records
 from valtui_trainer.session.create import add_attempt, create_session
@@ -83,6 +84,7 @@ class RunWriter:
     val: Records = field(init=False)
     events: Records = field(init=False)
     rows: LossRows = field(init=False)
+    heartbeat: HeartbeatFile = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the attempt's files."""
@@ -90,6 +92,9 @@ class RunWriter:
         self.val = Records(self.attempt.val)
         self.events = Records(self.attempt.events)
         self.rows = LossRows(self.attempt, SAMPLES, VALIDATION)
+        self.heartbeat = HeartbeatFile(self.attempt.heartbeat)
+        for file in (self.train, self.val, self.events, self.rows, self.heartbeat):
+            close_later(file.close)
 
     def evaluate(self, step: int, seed: int, val_loss: float | None, **changes: Any) -> None:
         """Log an evaluation whose per-sample losses have the mean `val_loss`."""
@@ -122,7 +127,7 @@ class RunWriter:
     def beat(self, step: int, total: int = 400, phase: str = "training") -> None:
         """Write a heartbeat."""
         beat = Heartbeat(beat=1, loop=step, phase=phase, step=step, total=total, rate=1000.0)
-        HeartbeatFile(self.attempt.heartbeat).write(beat)
+        self.heartbeat.write(beat)
 
     def finish(self, status: str = "done", step: int = 400, **changes: Any) -> None:
         """Write `final.json`."""

@@ -53,7 +53,7 @@ class Terminal:
     def read(self, seconds: float) -> bytes:
         """What arrives until nothing has for so long."""
         received = b""
-        while select.select([self.master], [], [], seconds)[0]:
+        while self._readable(seconds):
             try:
                 data = os.read(self.master, 65536)
             except OSError:
@@ -75,7 +75,7 @@ class Terminal:
         while not condition():
             if time.monotonic() > deadline:
                 raise AssertionError("the screen still shows\n" + self.text)
-            if select.select([self.master], [], [], 0.1)[0]:
+            if self._readable(0.1):
                 with contextlib.suppress(OSError):
                     data = os.read(self.master, 65536)
                     received += data
@@ -87,11 +87,17 @@ class Terminal:
         received = b""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if select.select([self.master], [], [], left)[0]:
+            if self._readable(left):
                 data = os.read(self.master, 65536)
                 received += data
                 self._show(data)
         return received
+
+    def _readable(self, seconds: float) -> bool:
+        """Whether something arrives within so many seconds; a poll bears any number of open files."""
+        poll = select.poll()
+        poll.register(self.master, select.POLLIN)
+        return bool(poll.poll(1000 * seconds))
 
     def _show(self, data: bytes) -> None:
         # pyte takes private sequences such as CSI > 1 u for text

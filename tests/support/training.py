@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from support.open_files import close_later
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.create import add_attempt, create_session
 from valtui_trainer.session.history import History, read_history
@@ -57,7 +58,7 @@ class Bench:
         )  # fmt: skip
         self.material: Material = prepare(spec, home, device, room)
         session = self.run.folder.parents[1]
-        control = Control(SessionPaths(session), self.run, self.attempt)
+        self.control = control = Control(SessionPaths(session), self.run, self.attempt)
         clock = Clock()
         self.journal = Journal(self.attempt, control, clock)
         self.journal.open_rows(len(self.material.val_set), "digest")
@@ -79,6 +80,12 @@ class Bench:
         )
         for replica in self.loop.replicas:
             replica.model.train()
+        close_later(self.close)
+
+    def close(self) -> None:
+        """Close its files."""
+        self.journal.close()
+        self.control._heartbeat.close()
 
     def advance(self, steps: int) -> list[float]:
         """Take `steps` steps, logging and evaluating as the loop does; return the weights' checksums."""

@@ -48,18 +48,18 @@ class ValtuiApp(App[str]):
         self._session = session
         self._plan = plan
 
-    def on_mount(self) -> None:
+    async def on_mount(self) -> None:
         """Show the first screen and take up the user's keys."""
         keymap, problem = user_keymap()
         self.set_keymap(keymap)
-        if problem:
-            self.notify(problem, severity="warning", markup=False)
         if self._session is not None:
             self.open_session(self._session)
-            return
-        self.push_screen(HomeScreen(self.home))
-        if self._plan is not None:
-            self.start(self._plan, leave_on_problem=True)
+        else:
+            await self.push_screen(HomeScreen(self.home))
+            if self._plan is not None:
+                self.start(self._plan, leave_on_problem=True)
+        if problem:
+            self.notify(problem, severity="warning", markup=False, timeout=10)
 
     def start(self, plan: Plan, leave_on_problem: bool = False) -> None:
         """Check `plan`, start it, and show it live."""

@@ -25,6 +25,10 @@ class HeartbeatFile:
         content = msgspec.json.encode(beat)[: SIZE - 1]
         os.pwrite(self._descriptor, content.ljust(SIZE - 1) + b"\n", 0)
 
+    def close(self) -> None:
+        """Close the file; what was written last stays."""
+        os.close(self._descriptor)
+
 
 def read_heartbeat(path: Path) -> Heartbeat | None:
     """Return the newest heartbeat, or None where there is none or it is being written."""

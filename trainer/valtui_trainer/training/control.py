@@ -69,6 +69,7 @@ class Control:
         self._ended.set()
         self._thread.join(timeout=5)
         self.beat()
+        self._heartbeat.close()
 
     def beat(self) -> None:
         """Write the heartbeat now."""

@@ -41,7 +41,7 @@ METER_SECONDS = 2.0
 COURSE = 24
 WIDE = 100
 
-AXIS_LABELS: dict[Axis, str] = {"step": "step", "epoch": "epoch", "time": "seconds"}
+AXIS_LABELS: dict[Axis, str] = {"step": "step", "epoch": "epoch", "time": "sec"}
 NEXT_AXIS: dict[Axis, Axis] = {"step": "epoch", "epoch": "time", "time": "step"}
 PANELS = ("train", "val", "volatility")
 LEFT = ("train", "volatility")
