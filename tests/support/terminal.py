@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -107,7 +108,7 @@ class Terminal:
 
     def wait(self, seconds: float) -> None:
         """Be a terminal that reads nothing for a while: the only wait without a condition."""
-        time.sleep(seconds)
+        threading.Event().wait(seconds)
 
     def press(self, keys: str) -> None:
         """Type."""

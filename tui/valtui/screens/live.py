@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from typing import Any, Literal
 
 from rich.cells import cell_len, set_cell_size
@@ -20,19 +19,16 @@ from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
 from valtui.meter import read_meter
-from valtui.screens.asking import AskScreen, ChooseScreen
-from valtui.screens.base import KeysFooter, SizedScreen
+from valtui.screens.base import KeysFooter
+from valtui.screens.run_commands import RunCommands
+from valtui.screens.words import doing, so_far
 from valtui.widgets import axis as axes
 from valtui.widgets.chart import Chart
 from valtui.widgets.run_list import RunList, RunRow
 from valtui.widgets.sparkline import spark
 from valtui_trainer.measure.volatility import volatility
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.output import read_output
-from valtui_trainer.session.records import CommandName
 from valtui_trainer.session.safe import safe
-from valtui_trainer.session.state import RESUMABLE
-from valtui_trainer.supervise.begin import command as send_command
 
 POLL_SECONDS = 0.2
 CALM_POLL_SECONDS = 0.5
@@ -45,11 +41,10 @@ AXIS_LABELS: dict[Axis, str] = {"step": "step", "epoch": "epoch", "time": "sec"}
 NEXT_AXIS: dict[Axis, Axis] = {"step": "epoch", "epoch": "time", "time": "step"}
 PANELS = ("train", "val", "volatility")
 LEFT = ("train", "volatility")
-MOST_PRESETS = 9
 SHORTEST_TITLE = 24
 
 
-class LiveScreen(SizedScreen[None]):
+class LiveScreen(RunCommands):
     """Three charts, the presets, and one line on what can be said so far."""
 
     CSS_PATH = "../styles/live.tcss"
@@ -358,29 +353,7 @@ class LiveScreen(SizedScreen[None]):
         if wrong:
             self._say(f"{safe(wrong[0].id)} failed: {wrong[0].status.reason}  (o: its output)")
             return
-        told = [one for one in self.figures if one.ratio and one.ratio.interval]
-        if not told:
-            self._say(self._why_nothing_is_told())
-            return
-        first = safe(self.figures[0].id)
-        parts = [
-            f"{safe(one.id)} {texts.number(one.ratio.value, 2)}× {texts.interval(one.ratio.interval)}"
-            for one in told
-            if one.ratio
-        ]
-        wide = self.size.width >= WIDE
-        over = ", over the whole run, 90 %" if wide else ""
-        self._say(f"volatility against {first}'s{over}:  " + "   ".join(parts))
-
-    def _why_nothing_is_told(self) -> str:
-        """Say what can be said of volatilities that cannot be compared."""
-        known = [one for one in self.figures if one.relative.interval is not None]
-        if not known:
-            return "so far  not enough evaluations for an interval" if self.figures else ""
-        told = "   ".join(f"{safe(one.id)} {texts.percent(one.relative)}" for one in known)
-        notes = [one.ratio_note for one in self.figures if one.ratio_note]
-        why = f"  (no ratio: {notes[0]})" if notes else ""
-        return f"volatility, % of the loss from one evaluation to the next, 90 %:  {told}{why}"
+        self._say(so_far(self.figures, briefly=self.size.width < WIDE))
 
     # --- the cursor, zoom and axes ---------------------------------------------------------------
 
@@ -500,11 +473,6 @@ class LiveScreen(SizedScreen[None]):
 
     # --- presets ---------------------------------------------------------------------------------
 
-    @property
-    def run(self) -> RunFeed:
-        """The focused run."""
-        return self.feed.runs[min(self.focused_run, len(self.feed.runs) - 1)]
-
     def on_run_list_chosen(self, event: RunList.Chosen) -> None:
         """Focus the preset that was clicked."""
         self.action_focus_run(event.number)
@@ -539,146 +507,3 @@ class LiveScreen(SizedScreen[None]):
         from valtui.screens.compare import CompareScreen
 
         self.app.push_screen(CompareScreen(self.feed, self._reading))
-
-    def action_output(self) -> None:
-        """Show what the focused run's trainer printed."""
-        from valtui.screens.output import OutputScreen
-
-        attempt = self.run.paths.last_attempt()
-        if attempt is None:
-            self.notify(f"{safe(self.run.id)} has not been started yet.", markup=False)
-            return
-        title = f"{safe(self.run.id)}, attempt {attempt.number}: {self.run.status.state.lower()}"
-        lines = read_output(attempt.log)
-        self.app.push_screen(OutputScreen(title, self.run.status.reason, lines, attempt.log))
-
-    def action_stop(self) -> None:
-        """Stop the focused run, after asking."""
-        run = self.run
-        if run.status.ended:
-            self.notify(f"{safe(run.id)} has ended already ({run.status.state}).", markup=False)
-            return
-        question = f"Stop {safe(run.id)}? It ends after its step, with a checkpoint; r resumes it."
-        self.app.push_screen(AskScreen(question), lambda yes: self._send_if(yes, "stop", [run]))
-
-    def action_pause(self) -> None:
-        """Pause the focused run."""
-        if self.run.status.state == "PAUSED":
-            self._send("resume", [self.run])
-        elif self.run.status.ended:
-            self.notify(
-                f"{safe(self.run.id)} has ended already ({self.run.status.state}).", markup=False
-            )
-        else:
-            self._send("pause", [self.run])
-
-    def action_resume(self) -> None:
-        """Resume the focused run: after a pause, or as a new attempt."""
-        state = self.run.status.state
-        if (
-            state == "PAUSED"
-            or state in RESUMABLE
-            or (state == "QUEUED" and not self.feed.supervised)
-        ):
-            self._send("resume", [self.run])
-        else:
-            self.notify(
-                f"{safe(self.run.id)} is {state.lower()}: there is nothing to resume.", markup=False
-            )
-
-    def action_stop_all(self) -> None:
-        """Stop every run and leave, after asking."""
-        live = [run for run in self.feed.runs if not run.status.ended]
-        question = f"Stop {len(live)} run{'s' if len(live) != 1 else ''} and quit?"
-
-        def after(yes: bool | None) -> None:
-            if yes and self._send("stop", live):
-                self.app.exit()
-
-        self.app.push_screen(AskScreen(question), after)
-
-    def _send_if(self, yes: bool | None, name: CommandName, runs: list[RunFeed]) -> None:
-        if yes:
-            self._send(name, runs)
-
-    def _send(self, name: CommandName, runs: list[RunFeed]) -> bool:
-        """Write a command for each of `runs`; tell whether that worked."""
-        words = {"stop": "asked to stop", "pause": "asked to pause", "resume": "asked to go on"}
-        try:
-            for run in runs:
-                send_command(self.feed.paths, name, run.id)
-        except OSError as error:
-            self.notify(
-                f"The command could not be written ({error.strerror}).",
-                severity="error",
-                markup=False,
-            )
-            return False
-        names = ", ".join(safe(run.id) for run in runs)
-        self.notify(f"{names}: {words[name]}", markup=False, timeout=3)
-        return True
-
-    def action_start_preset(self) -> None:
-        """Choose a further preset and start it into this session."""
-        from valtui_trainer.presets.library import Library
-
-        library = Library.open()
-        if len(self.feed.runs) >= MOST_PRESETS:
-            self.notify("Nine presets are the most one session can show.", severity="warning")
-            return
-        choices = []
-        for name in library.presets:
-            try:
-                choices.append((name, safe(library.preset(name).preset.description)))
-            except ValueError as error:
-                choices.append((name, safe(str(error))))
-        title = "Start a further preset into this session"
-        self.app.push_screen(ChooseScreen(title, choices), self._start_chosen)
-
-    def _start_chosen(self, name: str | None) -> None:
-        if name is not None:
-            self.notify(f"{safe(name)}: checking data and model …", markup=False, timeout=4)
-            self._start_preset(name)
-
-    @work(thread=True, group="start", description="check and start a preset")
-    def _start_preset(self, name: str) -> None:
-        from valtui_trainer.presets.errors import PresetError
-        from valtui_trainer.presets.library import Library
-        from valtui_trainer.supervise.plan import further_run
-        from valtui_trainer.supervise.validate import validate
-
-        try:
-            spec = further_run(
-                self.feed.spec, [run.spec for run in self.feed.runs], Library.open().preset(name)
-            )
-        except PresetError as error:
-            self._refuse_start(str(error))
-            return
-        answer = validate([spec], self.feed.paths.folder.parents[1])
-        if answer.problems:
-            self._refuse_start(" ".join(answer.problems))
-            return
-        try:
-            send_command(self.feed.paths, "start", spec.id, spec)
-        except OSError as error:
-            self._refuse_start(f"The command could not be written ({error.strerror}).")
-
-    def _refuse_start(self, problem: str) -> None:
-        self.app.call_from_thread(
-            self.notify, safe(problem), severity="error", markup=False, timeout=10
-        )
-
-
-def doing(run: RunFeed) -> str:
-    """Return what a run is at, or how it ended, in a few words."""
-    status = run.status
-    if status.health != "ok":
-        return f"{status.health}: {status.phase}"
-    if status.ended:
-        return status.reason
-    if status.state in ("RUNNING", "PAUSED"):
-        left = f"{texts.duration(status.left)} left" if status.left is not None else ""
-        speed = texts.rate(status.rate) if status.rate and math.isfinite(status.rate) else ""
-        phase = "" if status.phase == "training" else status.phase
-        return "  ".join(part for part in (speed, left, phase) if part)
-    return status.phase

@@ -1,0 +1,156 @@
+"""What can be asked of runs from the live screen: output, stop, pause, resume, one preset more."""
+
+from __future__ import annotations
+
+from textual import work
+
+from valtui.feed import RunFeed, SessionFeed
+from valtui.screens.asking import AskScreen, ChooseScreen
+from valtui.screens.base import SizedScreen
+from valtui_trainer.session.output import read_output
+from valtui_trainer.session.records import CommandName
+from valtui_trainer.session.safe import safe
+from valtui_trainer.session.state import RESUMABLE
+from valtui_trainer.supervise.begin import command as send_command
+
+MOST_PRESETS = 9
+
+
+class RunCommands(SizedScreen[None]):
+    """A screen on one session with a focused run."""
+
+    feed: SessionFeed
+    focused_run: int
+
+    @property
+    def run(self) -> RunFeed:
+        """The focused run."""
+        return self.feed.runs[min(self.focused_run, len(self.feed.runs) - 1)]
+
+    def action_output(self) -> None:
+        """Show what the focused run's trainer printed."""
+        from valtui.screens.output import OutputScreen
+
+        attempt = self.run.paths.last_attempt()
+        if attempt is None:
+            self.notify(f"{safe(self.run.id)} has not been started yet.", markup=False)
+            return
+        title = f"{safe(self.run.id)}, attempt {attempt.number}: {self.run.status.state.lower()}"
+        lines = read_output(attempt.log)
+        self.app.push_screen(OutputScreen(title, self.run.status.reason, lines, attempt.log))
+
+    def action_stop(self) -> None:
+        """Stop the focused run, after asking."""
+        run = self.run
+        if run.status.ended:
+            self.notify(f"{safe(run.id)} has ended already ({run.status.state}).", markup=False)
+            return
+        question = f"Stop {safe(run.id)}? It ends after its step, with a checkpoint; r resumes it."
+        self.app.push_screen(AskScreen(question), lambda yes: self._send_if(yes, "stop", [run]))
+
+    def action_pause(self) -> None:
+        """Pause the focused run."""
+        if self.run.status.state == "PAUSED":
+            self._send("resume", [self.run])
+        elif self.run.status.ended:
+            self.notify(
+                f"{safe(self.run.id)} has ended already ({self.run.status.state}).", markup=False
+            )
+        else:
+            self._send("pause", [self.run])
+
+    def action_resume(self) -> None:
+        """Resume the focused run: after a pause, or as a new attempt."""
+        state = self.run.status.state
+        if (
+            state == "PAUSED"
+            or state in RESUMABLE
+            or (state == "QUEUED" and not self.feed.supervised)
+        ):
+            self._send("resume", [self.run])
+        else:
+            self.notify(
+                f"{safe(self.run.id)} is {state.lower()}: there is nothing to resume.", markup=False
+            )
+
+    def action_stop_all(self) -> None:
+        """Stop every run and leave, after asking."""
+        live = [run for run in self.feed.runs if not run.status.ended]
+        question = f"Stop {len(live)} run{'s' if len(live) != 1 else ''} and quit?"
+
+        def after(yes: bool | None) -> None:
+            if yes and self._send("stop", live):
+                self.app.exit()
+
+        self.app.push_screen(AskScreen(question), after)
+
+    def _send_if(self, yes: bool | None, name: CommandName, runs: list[RunFeed]) -> None:
+        if yes:
+            self._send(name, runs)
+
+    def _send(self, name: CommandName, runs: list[RunFeed]) -> bool:
+        """Write a command for each of `runs`; tell whether that worked."""
+        words = {"stop": "asked to stop", "pause": "asked to pause", "resume": "asked to go on"}
+        try:
+            for run in runs:
+                send_command(self.feed.paths, name, run.id)
+        except OSError as error:
+            self.notify(
+                f"The command could not be written ({error.strerror}).",
+                severity="error",
+                markup=False,
+            )
+            return False
+        names = ", ".join(safe(run.id) for run in runs)
+        self.notify(f"{names}: {words[name]}", markup=False, timeout=3)
+        return True
+
+    def action_start_preset(self) -> None:
+        """Choose a further preset and start it into this session."""
+        from valtui_trainer.presets.library import Library
+
+        library = Library.open()
+        if len(self.feed.runs) >= MOST_PRESETS:
+            self.notify("Nine presets are the most one session can show.", severity="warning")
+            return
+        choices = []
+        for name in library.presets:
+            try:
+                choices.append((name, safe(library.preset(name).preset.description)))
+            except ValueError as error:
+                choices.append((name, safe(str(error))))
+        title = "Start a further preset into this session"
+        self.app.push_screen(ChooseScreen(title, choices), self._start_chosen)
+
+    def _start_chosen(self, name: str | None) -> None:
+        if name is not None:
+            self.notify(f"{safe(name)}: checking data and model …", markup=False, timeout=4)
+            self._start_preset(name)
+
+    @work(thread=True, group="start", description="check and start a preset")
+    def _start_preset(self, name: str) -> None:
+        from valtui_trainer.presets.errors import PresetError
+        from valtui_trainer.presets.library import Library
+        from valtui_trainer.supervise.plan import further_run
+        from valtui_trainer.supervise.validate import validate
+
+        try:
+            spec = further_run(
+                self.feed.spec, [run.spec for run in self.feed.runs], Library.open().preset(name)
+            )
+        except PresetError as error:
+            self._refuse_start(str(error))
+            return
+        answer = validate([spec], self.feed.paths.folder.parents[1])
+        if answer.problems:
+            self._refuse_start(" ".join(answer.problems))
+            return
+        try:
+            send_command(self.feed.paths, "start", spec.id, spec)
+        except OSError as error:
+            self._refuse_start(f"The command could not be written ({error.strerror}).")
+
+    def _refuse_start(self, problem: str) -> None:
+        self.app.call_from_thread(
+            self.notify, safe(problem), severity="error", markup=False, timeout=10
+        )
