@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets._footer import FooterKey
 from textual.widgets._toast import Toast
 
-from screens.conftest import Recorded, sees, until
+from screens.conftest import Recorded, sees, shown, until
 from screens.test_live import live_screen
 from valtui.app import ValtuiApp
 from valtui.keys import KEYS, Key, bindings, user_keymap
@@ -113,19 +113,22 @@ def test_what_cannot_be_rebound_is_told_by_a_sentence(
     assert keymap in ({"live.log": "L"}, {})
 
 
-def toasts(pilot: Pilot[Any]) -> list[str]:
-    """What the toasts on the screen say, however they are wrapped."""
-    shown = pilot.app.screen.query(Toast)
-    return [toast._notification.message for toast in shown]
+def toasts(pilot: Pilot[Any]) -> str:
+    """What is drawn where the toasts are, its lines joined."""
+    lines = shown(pilot.app).split("\n")
+    drawn = [
+        line[toast.region.x : toast.region.right].strip(" ▌")
+        for toast in pilot.app.screen.query(Toast)
+        for line in lines[toast.region.y : toast.region.bottom]
+    ]
+    return " ".join(" ".join(drawn).split())
 
 
 async def test_an_unknown_id_is_told_on_the_screen(app: AppMaker, tmp_path: Path) -> None:
     write_keys(tmp_path, '"live.nonsense" = "w"\n')
 
     async with app().run_test(size=(160, 40), notifications=True) as pilot:
-        await until(pilot, lambda: toasts(pilot))
-
-        assert "'live.nonsense' is no key of valtui" in toasts(pilot)[0]
+        await until(pilot, lambda: "'live.nonsense' is no key of valtui" in toasts(pilot))
 
 
 async def test_help_lists_every_key(app: AppMaker) -> None:
