@@ -18,6 +18,7 @@ from textual.screen import Screen
 from valtui.keys import bindings, user_keymap
 from valtui.screens.home import HomeScreen
 from valtui.widgets.driver import ValtuiDriver
+from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
     from valtui_trainer.session.layout import SessionPaths
@@ -59,7 +60,7 @@ class ValtuiApp(App[str]):
             if self._plan is not None:
                 self.start(self._plan, leave_on_problem=True)
         if problem:
-            self.notify(problem, severity="warning", markup=False, timeout=10)
+            self.notify(safe(problem), severity="warning", markup=False, timeout=10)
 
     def start(self, plan: Plan, leave_on_problem: bool = False) -> None:
         """Check `plan`, start it, and show it live."""
@@ -97,6 +98,18 @@ class ValtuiApp(App[str]):
         """Leave; the runs go on."""
         self.exit()
 
+    def _print_error_renderables(self) -> None:
+        """Print why the app ended; a mistake's own words may hold names as hostile as any."""
+        from rich.segment import Segment, Segments
+
+        for found in self._exit_renderables:
+            if isinstance(found, Segments):
+                found.segments[:] = [
+                    Segment("\n".join(map(safe, text.split("\n"))), style, control)
+                    for text, style, control in found.segments
+                ]
+        super()._print_error_renderables()
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer the keys of the screen, and Textual's themes and screenshot, in the palette."""
         for command in super().get_system_commands(screen):
@@ -130,6 +143,6 @@ def run_app(
         return 2
     app = ValtuiApp(home, session, plan, driver_class=ValtuiDriver)
     message = app.run(mouse=mouse)
-    if message:
-        sys.stderr.write(f"valtui: {message}\n")
+    for sentence in message.split("\n") if message else ():
+        sys.stderr.write(f"valtui: {safe(sentence)}\n")
     return app.return_code or 0

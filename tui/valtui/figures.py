@@ -135,7 +135,10 @@ def span_of(run: RunFeed) -> tuple[float, float] | None:
     """Return begin and end of a run's last attempt in seconds of the wall clock, or None."""
     if run.start is None:
         return None
-    begin = datetime.fromisoformat(run.start.started).timestamp()
+    try:
+        begin = datetime.fromisoformat(run.start.started).timestamp()
+    except (ValueError, OverflowError):  # the folder says no date
+        return None
     times = [series.train["time"][-1] for series in run.seeds.values() if len(series.train)]
     return begin, begin + (max(times) - run.start.from_time if times else 0.0)
 

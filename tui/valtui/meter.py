@@ -22,7 +22,10 @@ def read_cpu() -> str:
 
 def read_gpu(device: str) -> str:
     """Return a GPU's name, load and memory in use."""
-    index = int(device.partition(":")[2] or 0)
+    number = device.partition(":")[2] or "0"
+    if not number.isdecimal():
+        return device
+    index = int(number)
     gpu = next((gpu for gpu in visible_gpus() if gpu.index == index), None)
     if gpu is None:
         return device

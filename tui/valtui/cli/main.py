@@ -50,6 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception:  # a mistake of ours; what it says may hold names as hostile as any
+        import traceback
+
+        output.complain(traceback.format_exc().rstrip())
+        return 1
 
 
 def dispatch(words: list[str]) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from valtui_trainer.session.safe import HARMFUL, safe
+from valtui_trainer.session.safe import is_mark, safe, safe_json
 
 SCHEMA = 1
 LONGEST_LINE = 100_000
@@ -58,19 +58,24 @@ def abandon() -> None:
 
 def complain(sentence: str) -> None:
     """Write sentences to stderr, each on a line of its own with our name before it."""
-    for part in sentence.splitlines():
+    for part in sentence.split("\n"):
         sys.stderr.write(f"valtui: {safe(part, LONGEST_LINE)}\n")
     sys.stderr.flush()
 
 
 def document(content: Any) -> None:
     """Write `content` as one JSON document: NaN and infinity are null, control characters escaped."""
-    text = msgspec.json.format(msgspec.json.encode(content), indent=2).decode()
-    harmless = HARMFUL.sub(
-        lambda found: found.group() if found.group() == "\n" else f"\\u{ord(found.group()):04x}",
-        text,
-    )
-    sys.stdout.write(harmless + "\n")
+    encoded = msgspec.json.encode(encodable(msgspec.to_builtins(content)))
+    sys.stdout.write(safe_json(msgspec.json.format(encoded, indent=2).decode()) + "\n")
+
+
+def encodable(content: Any) -> Any:
+    """Return `content` with names that are not UTF-8, as files can have, spelled so that JSON holds them."""
+    if isinstance(content, str):
+        return content.encode(errors="backslashreplace").decode()
+    if isinstance(content, dict):
+        return {encodable(key): encodable(value) for key, value in content.items()}
+    return [encodable(one) for one in content] if isinstance(content, list | tuple) else content
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -84,7 +89,5 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def width(text: str) -> int:
     """Return the terminal cells that `text` takes."""
-    return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
-        for one in text
-    )
+    standing = [one for one in text if not is_mark(one)]
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in standing)

@@ -20,6 +20,7 @@ from valtui.cli import output
 from valtui.feed import RunFeed, SessionFeed, ValMatrix
 from valtui_trainer.measure.volatility import Rolling, rolling
 from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import RunStatus
 from valtui_trainer.supervise.begin import command
 from valtui_trainer.supervise.launch import ensure_supervisor
@@ -178,8 +179,9 @@ class Follower:
         output.line(f"{self._name(run)}  {words}{reason}")
 
     def _name(self, run: RunFeed) -> str:
-        longest = max(output.width(run.id) for run in self._feed.runs)
-        return run.id + " " * (longest - output.width(run.id))
+        longest = max(output.width(safe(one.id)) for one in self._feed.runs)
+        name = safe(run.id)
+        return name + " " * (longest - output.width(name))
 
     def _keep_supervised(self, now: float) -> None:
         if self._feed.supervised or self._feed.ended:

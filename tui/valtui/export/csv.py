@@ -16,7 +16,7 @@ from valtui_trainer.session.history import History, read_history
 from valtui_trainer.session.layout import FILE_MODE, RunPaths, SessionPaths
 from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.records import Event, RunSpec, Start, Train, Val
-from valtui_trainer.session.safe import safe
+from valtui_trainer.session.safe import safe, safe_json
 
 LEFT_OUT = ("seed", "nf")
 TRAIN_FIELDS = tuple(name for name in Train.__struct_fields__ if name not in LEFT_OUT)
@@ -52,20 +52,20 @@ def train_rows(run: RunPaths, spec: RunSpec, history: History) -> Iterator[list[
     """Yield the training records of a run."""
     for record in history.train:
         attempt = attempt_of(history.starts, record.step)
-        yield [run.id, safe(spec.preset_name), record.seed, attempt, *cells(record, TRAIN_FIELDS)]
+        yield [run.id, spec.preset_name, record.seed, attempt, *cells(record, TRAIN_FIELDS)]
 
 
 def val_rows(run: RunPaths, spec: RunSpec, history: History) -> Iterator[list[Any]]:
     """Yield the evaluations of a run."""
     for attempt, record in history.val:
-        yield [run.id, safe(spec.preset_name), record.seed, attempt, *cells(record, VAL_FIELDS)]
+        yield [run.id, spec.preset_name, record.seed, attempt, *cells(record, VAL_FIELDS)]
 
 
 def event_rows(run: RunPaths, spec: RunSpec, history: History) -> Iterator[list[Any]]:
     """Yield the events of a run, those of replaced stretches too: they happened."""
     for attempt, event in history.events:
         seed = "" if event.seed is None else event.seed
-        yield [run.id, safe(spec.preset_name), seed, attempt, *cells(event, EVENT_FIELDS)]
+        yield [run.id, spec.preset_name, seed, attempt, *cells(event, EVENT_FIELDS)]
 
 
 def attempt_of(starts: Sequence[Start], step: int) -> int:
@@ -75,17 +75,17 @@ def attempt_of(starts: Sequence[Start], step: int) -> int:
 
 
 def cells(record: Train | Val | Event, fields: Iterable[str]) -> list[Any]:
-    """Return the fields of `record` as CSV cells."""
-    return [cell(getattr(record, name)) for name in fields]
+    """Return the fields of `record`."""
+    return [getattr(record, name) for name in fields]
 
 
 def cell(value: Any) -> Any:
-    """Return one value as a CSV cell."""
+    """Return one value as a CSV cell; files are looked at in terminals too."""
     if value is None:
         return ""
     if isinstance(value, dict):
-        return msgspec.json.encode(value).decode() if value else ""
-    return value
+        return safe_json(msgspec.json.encode(value).decode()) if value else ""
+    return safe(value) if isinstance(value, str) else value
 
 
 def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
@@ -98,7 +98,7 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> i
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             for row in rows:
-                writer.writerow(row)
+                writer.writerow(map(cell, row))
                 count += 1
         temporary.replace(path)
     finally:

@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from valtui_trainer.session.safe import safe
+
 
 class AskScreen(ModalScreen[bool]):
     """Returns whether the person said yes."""
@@ -56,7 +58,9 @@ class ChooseScreen(ModalScreen["str | None"]):
             yield Static(self._title, classes="dialog-title", markup=False)
             yield OptionList(
                 *(
-                    Option(Content.assemble((f"{name:<22} ", "bold"), (about, "dim")), id=name)
+                    Option(
+                        Content.assemble((f"{safe(name):<22} ", "bold"), (about, "dim")), id=name
+                    )
                     for name, about in self._choices
                 ),
                 markup=False,
@@ -81,7 +85,7 @@ class ChooseScreen(ModalScreen["str | None"]):
         if fitting:
             self.query_one(OptionList).highlighted = fitting[0]
         self.query_one("#typed", Static).update(
-            f"{self._typed}{'' if fitting else '  (no such name)'}      enter  start      escape  back"
+            f"{safe(self._typed)}{'' if fitting else '  (no such name)'}      enter  start      escape  back"
         )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

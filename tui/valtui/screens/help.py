@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from valtui.keys import KEYS, Key, user_keymap
+from valtui_trainer.session.safe import safe
 
 PANELS = (
     (
@@ -56,5 +57,5 @@ def written(key: Key, keymap: dict[str, str]) -> str:
     """Return how `key` is written: the user's own, if `keymap` rebinds it."""
     own = keymap.get(f"{key.where}.{key.id}")
     if own is not None:
-        return own.replace(",", " ")
+        return safe(own.replace(",", " "))
     return key.display or key.keys.replace("question_mark", "?").replace(",", " ")

@@ -83,7 +83,7 @@ class HomeScreen(SizedScreen[None]):
         for name, (path, _) in library.studies.items():
             try:
                 study = library.study(name).study
-                text, members = safe(study.question), ", ".join(study.presets)
+                text, members = safe(study.question), safe(", ".join(study.presets))
                 self._details[f"study:{name}"] = f"{text}\ncompares {members}"
             except PresetError as error:
                 self._details[f"study:{name}"] = safe(str(error))

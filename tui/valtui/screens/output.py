@@ -10,6 +10,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Log, Static
 
+from valtui_trainer.session.safe import safe
+
 MOST_BYTES = 200_000
 
 
@@ -33,7 +35,7 @@ class OutputScreen(ModalScreen[None]):
             if self._reason:
                 yield Static(self._reason, classes="wrong", markup=False)
             yield Log(max_lines=5_000)
-            yield Static(f"{self._path}      escape: back", classes="dim", markup=False)
+            yield Static(f"{safe(str(self._path))}      escape: back", classes="dim", markup=False)
 
     def on_mount(self) -> None:
         """Write the lines and stand at their end."""

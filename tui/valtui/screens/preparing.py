@@ -13,7 +13,10 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from valtui_trainer.session.safe import safe
+
 if TYPE_CHECKING:
+    from valtui_trainer.session.layout import SessionPaths
     from valtui_trainer.supervise.plan import Plan
 
 
@@ -36,11 +39,12 @@ class PreparingScreen(ModalScreen[Any]):
 
     def compose(self) -> ComposeResult:
         """Show a title and what happens."""
-        title = self._plan.session.title
-        names = ", ".join(run.preset_name for run in self._plan.runs)
+        title = safe(self._plan.session.title)
+        names = ", ".join(safe(run.preset_name) for run in self._plan.runs)
+        device = safe(self._plan.session.device)
         with Vertical(classes="dialog"):
             yield Static(title, classes="dialog-title", markup=False)
-            yield Static(f"{names}\non {self._plan.session.device}", classes="dim", markup=False)
+            yield Static(f"{names}\non {device}", classes="dim", markup=False)
             yield Static(id="doing", markup=False)
 
     def on_mount(self) -> None:
@@ -61,6 +65,7 @@ class PreparingScreen(ModalScreen[Any]):
         from valtui_trainer.session.errors import SessionError
         from valtui_trainer.session.layout import prepare_home
         from valtui_trainer.supervise.begin import begin
+        from valtui_trainer.supervise.logout import log_out_kills
         from valtui_trainer.supervise.validate import validate
 
         try:
@@ -73,7 +78,12 @@ class PreparingScreen(ModalScreen[Any]):
         except SessionError as error:
             self.app.call_from_thread(self._refuse, str(error))
             return
-        self.app.call_from_thread(self.dismiss, session)
+        self.app.call_from_thread(self._started, session, log_out_kills())
+
+    def _started(self, session: SessionPaths, threat: str | None) -> None:
+        if threat:
+            self.app.notify(safe(threat), severity="warning", markup=False, timeout=20)
+        self.dismiss(session)
 
     def _refuse(self, problem: str) -> None:
         if self._leave_on_problem:
@@ -82,7 +92,8 @@ class PreparingScreen(ModalScreen[Any]):
         self._wrong = True
         doing = self.query_one("#doing", Static)
         doing.add_class("wrong")
-        doing.update(f"{problem}\n\nNothing was started. escape: back")
+        shown = "\n".join(map(safe, problem.split("\n")))
+        doing.update(f"{shown}\n\nNothing was started. escape: back")
 
     def action_leave(self) -> None:
         """Go back once something is wrong; while checking, wait."""
