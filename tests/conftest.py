@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from support.open_files import close_all
-from support.tiny import write_digits
+from support.real_runs import kill_all
+from support.tiny import write_digits, write_presets
 
 
 @pytest.fixture(autouse=True)
@@ -30,3 +31,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few hundred real digits as an `.npz`."""
     return write_digits(tmp_path_factory.mktemp("digits") / "digits.npz")
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """The current folder, with tiny presets; what a test leaves running is killed after it."""
+    write_presets(tmp_path, digits)
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    kill_all(home)

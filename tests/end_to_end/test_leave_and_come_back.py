@@ -4,56 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from support.commands import VALTUI, valtui, wait_until
-from support.terminal import Terminal
-from support.tiny import write_presets
-from valtui_trainer.session.history import read_history
-from valtui_trainer.session.layout import RunPaths, SessionPaths
-from valtui_trainer.session.listing import find_session, summarise
+from support.commands import valtui, wait_until
+from support.real_runs import open_terminal, points, state_of, train_points
+from valtui_trainer.session.listing import find_session
 from valtui_trainer.session.locks import holder
 
 
-@pytest.fixture
-def place(tmp_path: Path, home: Path, digits: Path) -> Iterator[Path]:
-    """A folder with tiny presets; what a test leaves running is killed after it."""
-    write_presets(tmp_path, digits)
-    yield tmp_path
-    for name in os.listdir(home / "sessions") if (home / "sessions").exists() else []:
-        session = SessionPaths(home / "sessions" / name)
-        for lock in [
-            session.supervisor_lock,
-            *(session.run(run).lock for run in session.run_ids()),
-        ]:
-            pid = holder(lock)
-            if pid is not None:
-                os.kill(pid, signal.SIGKILL)
-
-
-def open_terminal(place: Path, *arguments: str) -> Terminal:
-    return Terminal(
-        [*VALTUI, *arguments], 120, 40, PWD=str(place), VALTUI_HOME=os.environ["VALTUI_HOME"]
-    )
-
-
-def points(run: RunPaths) -> list[tuple[int, float | None]]:
-    return [(record.step, record.val_loss) for _, record in read_history(run).val]
-
-
-def state_of(session: SessionPaths, run: str) -> str:
-    summary = summarise(session)
-    assert summary is not None
-    return dict(summary.runs)[run].state
-
-
 def test_runs_go_on_without_the_screen_and_are_there_again_with_the_same_points(
-    place: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, home: Path
 ) -> None:
-    monkeypatch.chdir(place)
     first = open_terminal(place, "run", "tiny-study", "--epochs", "2000")
     first.read_until(lambda: "n=1" in first.text, seconds=90)
     session = find_session(home, None)
@@ -94,9 +55,8 @@ def test_runs_go_on_without_the_screen_and_are_there_again_with_the_same_points(
 
 
 def test_a_stopped_run_resumes_where_it_was_and_repeats_the_uninterrupted_one(
-    place: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, home: Path
 ) -> None:
-    monkeypatch.chdir(place)
     valtui("run", "tiny", "--epochs", "60", "--detach", cwd=place)
     session = find_session(home, None)
     run = session.run("tiny")
@@ -112,15 +72,10 @@ def test_a_stopped_run_resumes_where_it_was_and_repeats_the_uninterrupted_one(
     whole = find_session(home, None).run("tiny")
     assert 3 <= stopped_at < len(points(run)), "it was stopped on the way"
     assert points(run) == points(whole), "bit-identical"
-    assert [(r.step, r.train_loss, r.grad_norm) for r in read_history(run).train] == [
-        (r.step, r.train_loss, r.grad_norm) for r in read_history(whole).train
-    ]
+    assert train_points(run) == train_points(whole)
 
 
-def test_a_killed_supervisor_is_replaced_and_the_queue_goes_on(
-    place: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(place)
+def test_a_killed_supervisor_is_replaced_and_the_queue_goes_on(place: Path, home: Path) -> None:
     valtui("run", "tiny-study", "--epochs", "8", "--parallel", "1", "--detach", cwd=place)
     session = find_session(home, None)
     wait_until(lambda: points(session.run("tiny")), what="the first run's points")
@@ -134,10 +89,7 @@ def test_a_killed_supervisor_is_replaced_and_the_queue_goes_on(
     assert state_of(session, "tiny") == "DONE"
 
 
-def test_a_killed_trainer_is_killed_by_name_and_can_be_resumed(
-    place: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(place)
+def test_a_killed_trainer_is_killed_by_name_and_can_be_resumed(place: Path, home: Path) -> None:
     valtui("run", "tiny", "--epochs", "60", "--detach", cwd=place)
     session = find_session(home, None)
     run = session.run("tiny")
@@ -155,10 +107,7 @@ def test_a_killed_trainer_is_killed_by_name_and_can_be_resumed(
     assert steps[-1] == 60 * 20
 
 
-def test_pause_holds_a_run_and_resume_lets_it_go_on(
-    place: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(place)
+def test_pause_holds_a_run_and_resume_lets_it_go_on(place: Path, home: Path) -> None:
     valtui("run", "tiny", "--epochs", "2000", "--detach", cwd=place)
     session = find_session(home, None)
     run = session.run("tiny")

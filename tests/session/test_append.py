@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from support.sessions import train_record
-from valtui_trainer.session import append
+from valtui_trainer.session import append, patience
 from valtui_trainer.session.append import Appender, Records
+from valtui_trainer.session.patience import NO_ROOM, Patience
 from valtui_trainer.session.records import Train
 from valtui_trainer.session.tail import Tail
 
@@ -39,11 +40,11 @@ def test_what_was_appended_is_there_before_append_returns(tmp_path: Path) -> Non
         assert len(Tail(tmp_path / "log", Train).read()) == step
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS])
 def test_a_full_disk_blocks_in_the_middle_of_a_line_and_goes_on_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    heard: list[bool] = []
+    heard: list[str] = []
     real_write, failures = os.write, [True, True]
 
     def write(descriptor: int, content: memoryview) -> int:
@@ -52,14 +53,14 @@ def test_a_full_disk_blocks_in_the_middle_of_a_line_and_goes_on_there(
             raise OSError(number, os.strerror(number))
         return real_write(descriptor, content[: max(1, len(content) // 2)])
 
-    monkeypatch.setattr(append, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(append.os, "write", write)
-    records = Records(tmp_path / "log", heard.append)
+    records = Records(tmp_path / "log", Patience(heard.append))
     records.append(train_record(1))
     monkeypatch.undo()
     records.append(train_record(2))
 
-    assert heard == [True, False]
+    assert heard == [NO_ROOM[number], ""]
     assert [record.step for record in Tail(tmp_path / "log", Train).read()] == [1, 2]
 
 
@@ -77,10 +78,10 @@ def test_another_failure_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_real_size_limit_blocks_until_it_is_lifted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(append, "RETRY_SECONDS", 0.02)
+    monkeypatch.setattr(patience, "RETRY_SECONDS", 0.02)
     path = tmp_path / "log"
     blocked, lifted = threading.Event(), threading.Event()
-    records = Records(path, lambda full: (blocked if full else lifted).set())
+    records = Records(path, Patience(lambda why: (blocked if why else lifted).set()))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:

@@ -19,10 +19,11 @@ from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.commands import send
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.locks import holder
+from valtui_trainer.session.machine import boot_id, start_ticks
 from valtui_trainer.session.records import Event, RunSpec, SessionSpec
 from valtui_trainer.session.state import RunStatus, run_status
 from valtui_trainer.session.tail import Tail
-from valtui_trainer.supervise.processes import boot_id, send_signal, start_ticks
+from valtui_trainer.supervise.processes import send_signal
 
 PROGRAM = Path(__file__).parents[1] / "support" / "stub_supervisor.py"
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from valtui_trainer.session.layout import SessionPaths
-from valtui_trainer.supervise import launch, supervisor
+from valtui_trainer.supervise import launch, supervisor, watched
 
 STUB = Path(__file__).with_name("stub_trainer.py")
 
@@ -22,5 +22,5 @@ def start_stub(
 if __name__ == "__main__":
     supervisor.detached = start_stub
     if len(sys.argv) > 2:
-        supervisor.STOP_SECONDS = float(sys.argv[2])
+        watched.STOP_SECONDS = float(sys.argv[2])
     supervisor.supervise(SessionPaths(Path(sys.argv[1])))

@@ -1,66 +1,51 @@
 """Append records to the log so that none that was acknowledged is ever lost or written twice.
 
-One `os.write` a line. A full disk blocks: the rest of the line is kept and written when there is
-room again, and the caller is told meanwhile.
+One `os.write` a line. Where there is no room the rest of the line is kept, and written when there
+is room again.
 """
 
 from __future__ import annotations
 
-import errno
 import os
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
 
 from valtui_trainer.session.layout import FILE_MODE
+from valtui_trainer.session.patience import Patience
 from valtui_trainer.session.records import Train, Val, encode, mark_not_finite
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-RETRY_SECONDS = 1.0
-
-Blocked = Callable[[bool], None]
 
 
 class Appender:
     """An append-only file of bytes."""
 
-    def __init__(self, path: Path, blocked: Blocked = lambda _: None) -> None:
-        """Open `path` for appending; `blocked` hears True when the disk is full and False after."""
-        self._descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, FILE_MODE)
-        os.fchmod(self._descriptor, FILE_MODE)
-        self._blocked = blocked
-        self._again = threading.Event()
+    def __init__(self, path: Path, patience: Patience | None = None) -> None:
+        """Open `path` for appending; `patience` waits where there is no room."""
+        self._patience = patience or Patience()
+        self._descriptor = self._patience(lambda: open_private(path))
         self._dirty = False
 
     def write(self, content: bytes) -> None:
-        """Write all of `content`; waits as long as the disk is full.
+        """Write all of `content`; waits as long as there is no room.
 
         Raises:
             OSError: for any other failure.
         """
-        view = memoryview(content)
-        waiting = False
-        while view:
-            try:
-                view = view[os.write(self._descriptor, view) :]
-            except OSError as error:
-                if error.errno not in FULL:
-                    raise
-                if not waiting:
-                    waiting = True
-                    self._blocked(True)
-                self._again.wait(RETRY_SECONDS)
+        rest = memoryview(content)
+
+        def write_rest() -> None:
+            nonlocal rest
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+
+        self._patience(write_rest)
         self._dirty = True
-        if waiting:
-            self._blocked(False)
 
     def sync(self) -> None:
-        """Bring what was written to the disk, if anything was."""
+        """Bring what was written to the disk, if anything was; waits as long as there is no room."""
         if self._dirty:
+            self._patience(lambda: os.fdatasync(self._descriptor))
             self._dirty = False
-            os.fdatasync(self._descriptor)
 
     def close(self) -> None:
         """Sync and close."""
@@ -71,9 +56,9 @@ class Appender:
 class Records(Appender):
     """A file of JSON lines, numbered from 0."""
 
-    def __init__(self, path: Path, blocked: Blocked = lambda _: None) -> None:
+    def __init__(self, path: Path, patience: Patience | None = None) -> None:
         """Open `path` for appending."""
-        super().__init__(path, blocked)
+        super().__init__(path, patience)
         self.count = 0
 
     def append(self, record: Struct) -> None:
@@ -83,3 +68,11 @@ class Records(Appender):
             mark_not_finite(record)
         self.write(encode(record) + b"\n")
         self.count += 1
+
+
+def open_private(path: Path) -> int:
+    """Open `path` for appending, for this user alone whatever the umask; never through a link."""
+    flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, FILE_MODE)
+    os.fchmod(descriptor, FILE_MODE)
+    return descriptor

@@ -19,7 +19,8 @@ T = TypeVar("T", bound=Struct)
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` by way of a temporary name, synced before it appears."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, FILE_MODE)
+    flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, FILE_MODE)
     try:
         os.fchmod(descriptor, FILE_MODE)
         view = memoryview(content)

@@ -18,7 +18,8 @@ class HeartbeatFile:
 
     def __init__(self, path: Path) -> None:
         """Open or make the file at `path`."""
-        self._descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, FILE_MODE)
+        flags = os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._descriptor = os.open(path, flags, FILE_MODE)
 
     def write(self, beat: Heartbeat) -> None:
         """Replace the file's content; a full disk cannot stop it, for its size never changes."""

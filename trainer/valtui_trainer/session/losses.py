@@ -6,9 +6,10 @@ import os
 import zlib
 from typing import TYPE_CHECKING
 
-from valtui_trainer.session.append import Appender, Blocked
+from valtui_trainer.session.append import Appender
 from valtui_trainer.session.documents import read_document, write_document
 from valtui_trainer.session.layout import AttemptPaths
+from valtui_trainer.session.patience import Patience
 from valtui_trainer.session.records import LossesHeader, Val
 
 if TYPE_CHECKING:
@@ -21,13 +22,12 @@ class LossRows:
     """The writer of one attempt's rows."""
 
     def __init__(
-        self, attempt: AttemptPaths, columns: int, digest: str, blocked: Blocked = lambda _: None
+        self, attempt: AttemptPaths, columns: int, digest: str, patience: Patience | None = None
     ) -> None:
         """Open the rows of `attempt`, `columns` losses each, for the validation set of `digest`."""
-        write_document(
-            attempt.losses_header, LossesHeader(columns=columns, validation_digest=digest)
-        )
-        self._file = Appender(attempt.losses, blocked)
+        header = LossesHeader(columns=columns, validation_digest=digest)
+        (patience or Patience())(lambda: write_document(attempt.losses_header, header))
+        self._file = Appender(attempt.losses, patience)
         self._columns = columns
         self._rows = 0
 

@@ -218,10 +218,22 @@ class LossesHeader(Struct, frozen=True, kw_only=True):
 
 
 class Heartbeat(Struct, frozen=True, kw_only=True):
-    """The 256 bytes a trainer rewrites once a second; counters, so that no clock is trusted."""
+    """The 256 bytes a trainer rewrites once a second; no wall clock is trusted.
+
+    Attributes:
+        beat, loop: counters of the thread that beats and of the training loop.
+        at, loop_at: when this was written, and when the loop last moved, in seconds of the
+            monotonic clock of the boot whose id begins with `boot`.
+        deadline: how many seconds the loop may stand still, or None for any.
+        left: estimated seconds to the end.
+        memory: peak bytes on the device.
+    """
 
     beat: int = 0
     loop: int = 0
+    at: float = 0.0
+    loop_at: float = 0.0
+    boot: str = ""
     phase: str = "starting"
     deadline: float | None = 60.0
     step: int = 0

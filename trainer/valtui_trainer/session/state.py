@@ -1,6 +1,8 @@
 """What is true of a run now: derived from its files and locks, never from a clock or a pid file.
 
 Truth order when they disagree: `final.json` (trainer), `exit.json` (supervisor), lock, boot id.
+Health comes from the heartbeat: HUNG where the thread counts and the loop does not, UNRESPONSIVE
+where neither does.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.heartbeat import read_heartbeat
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths
-from valtui_trainer.session.records import Exit, Final, Heartbeat
+from valtui_trainer.session.machine import boot_id, host
+from valtui_trainer.session.records import Exit, Final, Heartbeat, Start
 from valtui_trainer.session.safe import safe
 
 State = Literal[
@@ -28,6 +31,10 @@ Health = Literal["ok", "HUNG", "UNRESPONSIVE"]
 ENDED: frozenset[State] = frozenset({"DONE", "STOPPED", "FAILED", "KILLED", "LOST"})
 RESUMABLE: frozenset[State] = frozenset({"STOPPED", "FAILED", "KILLED", "LOST"})
 SILENT_SECONDS = 10.0
+BLOCKED = "blocked"
+BOOT_DIGITS = 8
+UNSEEN = "its process is gone and nobody saw it end; it can be resumed"
+RESTARTED = "the machine was restarted while it trained; it can be resumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +99,37 @@ def run_status(run: RunPaths, supervised: bool) -> RunStatus:
         return status(state_of_exit(ended), attempt, beat, reason=ended.reason)
     pid = locks.holder(run.lock)
     if pid is not None:
-        return status(state_of_phase(beat.phase), attempt, beat, pid=pid)
+        found = status(state_of_phase(beat.phase), attempt, beat, pid=pid)
+        return replace(found, health=health_now(beat) or "ok")
+    if of_another_boot(attempt):
+        return status("LOST", attempt, beat, reason=RESTARTED)
     if supervised:
         return status("STARTING" if not attempt.start.exists() else "RUNNING", attempt, beat)
-    return status(
-        "LOST", attempt, beat, reason="its process is gone and nobody saw it end; it can be resumed"
-    )
+    return status("LOST", attempt, beat, reason=UNSEEN)
+
+
+def of_another_boot(attempt: AttemptPaths) -> bool:
+    """Tell whether this machine was started anew since `attempt` began."""
+    try:
+        start = read_document(attempt.start, Start)
+    except SessionError:
+        return False
+    return start is not None and start.host == host() and start.boot_id != boot_id()
+
+
+def health_now(beat: Heartbeat, now: float | None = None) -> Health | None:
+    """Return the health that one heartbeat shows, or None if its clock is not this machine's.
+
+    All processes of one boot share the monotonic clock, which no change of the wall clock moves.
+    """
+    if not beat.boot or not boot_id().startswith(beat.boot):
+        return None
+    moment = time.monotonic() if now is None else now
+    if moment - beat.at > SILENT_SECONDS:
+        return "UNRESPONSIVE"
+    if beat.deadline is not None and beat.at - beat.loop_at > beat.deadline:
+        return "HUNG"
+    return "ok"
 
 
 def status(
@@ -140,18 +172,20 @@ def state_of_phase(phase: str) -> State:
     special: dict[str, State] = {
         "paused": "PAUSED",
         "stopping": "STOPPING",
-        "blocked": "BLOCKED",
         "starting": "STARTING",
         "loading torch": "STARTING",
         "data": "STARTING",
         "model": "STARTING",
         "first step": "STARTING",
     }
-    return special.get(phase, "RUNNING")
+    return "BLOCKED" if phase.startswith(BLOCKED) else special.get(phase, "RUNNING")
 
 
 class Observer:
-    """Adds health to states by comparing heartbeats on the observer's own monotonic clock."""
+    """Adds health where a heartbeat alone cannot show it: on another host than the run's.
+
+    It compares the counters on its own monotonic clock.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
@@ -165,7 +199,7 @@ class Observer:
             self._seen.pop(run.id, None)
             return found
         beat = read_heartbeat(run.attempt(found.attempt).heartbeat)
-        if beat is None:
+        if beat is None or health_now(beat) is not None:
             return found
         last_beat, beat_at, last_loop, loop_at = self._seen.get(
             run.id, (beat.beat, moment, beat.loop, moment)
@@ -174,12 +208,7 @@ class Observer:
         loop_at = moment if beat.loop != last_loop else loop_at
         self._seen[run.id] = (beat.beat, beat_at, beat.loop, loop_at)
         if moment - beat_at > SILENT_SECONDS:
-            return replace_health(found, "UNRESPONSIVE")
+            return replace(found, health="UNRESPONSIVE")
         if beat.deadline is not None and moment - loop_at > beat.deadline:
-            return replace_health(found, "HUNG")
+            return replace(found, health="HUNG")
         return found
-
-
-def replace_health(found: RunStatus, health: Health) -> RunStatus:
-    """Return `found` with another health."""
-    return replace(found, health=health)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from valtui_trainer.presets.keys import parse_assignment
 from valtui_trainer.presets.library import Library, Named, NamedStudy, refuse_varied, with_settings
 from valtui_trainer.session.create import run_id
 from valtui_trainer.session.layout import session_id, utc_now
+from valtui_trainer.session.machine import host
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.supervise.devices import choose_device, runs_at_once, threads_per_run
 
@@ -73,7 +73,7 @@ def make_plan(request: Request, library: Library) -> Plan:
         presets=[named.name for named in presets],
         device=device,
         parallel=parallel,
-        host=socket.gethostname(),
+        host=host(),
         versions=versions(),
         command=list(request.command),
         settings=settings,

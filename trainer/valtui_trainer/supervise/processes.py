@@ -1,4 +1,4 @@
-"""Facts about processes that survive pid reuse: start ticks, boot id, pidfd signals."""
+"""Kill what a trainer left behind, and never anybody else: pids are reused."""
 
 from __future__ import annotations
 
@@ -6,29 +6,16 @@ import os
 import signal
 from pathlib import Path
 
+from valtui_trainer.session.machine import start_ticks, stat_fields
 
-def boot_id() -> str:
-    """Return the id of this boot of the machine."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
-def start_ticks(pid: int) -> int:
-    """Return when `pid` started, in clock ticks since boot (field 22 of stat), or 0 if it is gone."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return 0
-    return int(stat.rpartition(")")[2].split()[19])
+GROUP, SESSION = 2, 3
 
 
 def send_signal(pid: int, ticks: int, number: signal.Signals) -> bool:
     """Signal `pid` if it still is the process that started at `ticks`; tell whether it was."""
     try:
         descriptor = os.pidfd_open(pid)
-    except (OSError, AttributeError):
+    except OSError:
         return False
     try:
         if start_ticks(pid) != ticks:
@@ -41,9 +28,23 @@ def send_signal(pid: int, ticks: int, number: signal.Signals) -> bool:
     return True
 
 
-def kill_group(group: int) -> None:
-    """Kill what is left of a process group."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
+def kill_group(leader: int, ticks: int) -> None:
+    """Kill the process group of `leader`, which started at `ticks`; what it left is killed too.
+
+    The kernel reuses no pid while a group of that number has members. So if `leader` is another
+    process by now, the group was gone before, and nothing in it is ours.
+    """
+    if start_ticks(leader) not in (0, ticks):
         return
+    for pid in members(leader):
+        send_signal(pid, start_ticks(pid), signal.SIGKILL)
+
+
+def members(leader: int) -> list[int]:
+    """Return the processes in the group of `leader` that are in its session as well."""
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [
+        pid
+        for pid in pids
+        if (fields := stat_fields(pid)) and int(fields[GROUP]) == int(fields[SESSION]) == leader
+    ]

@@ -5,10 +5,9 @@ It is small, loads no torch, and may be killed at any time: all it knows is in t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
-import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -23,26 +22,30 @@ from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, 
 from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.locks import Lock, acquire, holder
 from valtui_trainer.session.records import Command, Event, Exit, RunSpec, SessionSpec
-from valtui_trainer.session.state import RESUMABLE, RunStatus, run_status
+from valtui_trainer.session.state import (
+    RESTARTED,
+    RESUMABLE,
+    UNSEEN,
+    RunStatus,
+    of_another_boot,
+    run_status,
+)
 from valtui_trainer.session.tail import Tail
 from valtui_trainer.supervise.devices import room_for_another
 from valtui_trainer.supervise.launch import detached
+from valtui_trainer.supervise.memory import oom_kills
 from valtui_trainer.supervise.processes import kill_group
+from valtui_trainer.supervise.watched import (
+    Watched,
+    explain_exit,
+    is_blocked,
+    is_gone,
+    is_patient,
+    watch,
+)
 
 TICK_SECONDS = 0.5
-STOP_SECONDS = 120.0
 START_SECONDS = 30.0
-
-
-@dataclass(slots=True)
-class Watched:
-    """A living trainer: a child, or adopted (`process` None)."""
-
-    attempt: AttemptPaths
-    pid: int
-    pidfd: int
-    process: subprocess.Popen[bytes] | None
-    stop_asked: float | None = None
 
 
 @dataclass(slots=True)
@@ -75,7 +78,8 @@ class Supervisor:
         except (OSError, SessionError) as error:
             if str(error) != self.complaint:
                 self.complaint = str(error)
-                sys.stderr.write(f"{utc_now()} {error}\n")
+                with contextlib.suppress(OSError):  # the disk of the log may be the full one
+                    sys.stderr.write(f"{utc_now()} {error}\n")
             return True
 
     def tick(self) -> bool:
@@ -142,7 +146,7 @@ class Supervisor:
                 ),
             )
             return
-        self.watched[run.id] = Watched(attempt, process.pid, pidfd, process)
+        self.watched[run.id] = watch(attempt, process.pid, pidfd, process)
         for command in [c for c in self.pending if c.command == "resume" and c.run == run.id]:
             self.answer(command, f"resumed as attempt {attempt.number}")
             self.pending.remove(command)
@@ -158,7 +162,7 @@ class Supervisor:
                 self.close_unseen(attempt)
                 continue
             try:
-                self.watched[run.id] = Watched(attempt, pid, os.pidfd_open(pid), None)
+                self.watched[run.id] = watch(attempt, pid, os.pidfd_open(pid), None)
             except OSError:
                 continue
 
@@ -168,18 +172,18 @@ class Supervisor:
             return
         if not attempt.start.exists() and time.monotonic() - self.began < START_SECONDS:
             return
-        write_document(
-            attempt.exit, Exit(status="unknown", ended=utc_now(), reason="nobody saw it end")
-        )
+        reason = RESTARTED if of_another_boot(attempt) else UNSEEN
+        write_document(attempt.exit, Exit(status="unknown", ended=utc_now(), reason=reason))
 
     def reap(self) -> None:
         """Record how processes ended, and escalate where a stop was not heard."""
         for name, watched in list(self.watched.items()):
             if not is_gone(watched):
                 if watched.stop_asked is not None and not is_patient(watched):
-                    kill_group(watched.pid)
+                    kill_group(watched.pid, watched.ticks)
                 continue
-            kill_group(watched.pid)
+            # While an ended child was not waited for, its pid is nobody else's.
+            kill_group(watched.pid, watched.ticks)
             self.record_end(watched)
             os.close(watched.pidfd)
             del self.watched[name]
@@ -190,11 +194,12 @@ class Supervisor:
         if code is None:
             if not watched.attempt.final.exists():
                 write_document(
-                    watched.attempt.exit,
-                    Exit(status="unknown", ended=utc_now(), reason="adopted; its end was not seen"),
+                    watched.attempt.exit, Exit(status="unknown", ended=utc_now(), reason=UNSEEN)
                 )
             return
-        write_document(watched.attempt.exit, explain_exit(code, watched.attempt.final.exists()))
+        said_so = watched.attempt.final.exists()
+        starved = oom_kills() > watched.oom_kills
+        write_document(watched.attempt.exit, explain_exit(code, said_so, starved))
 
     def handle(self, command: Command) -> bool:
         """Answer `command` if it is this process's to answer; tell whether it is done with."""
@@ -206,14 +211,16 @@ class Supervisor:
         run = found.get(command.run or "")
         if run is None:
             return self.answer(command, "refused: there is no such run")
+        living = self.watched.get(run.id)
+        if living is not None and command.command == "stop":
+            if living.stop_asked is None:
+                living.stop_asked, living.stop_id = time.monotonic(), command.id
+            elif living.stop_id != command.id and is_blocked(living):
+                kill_group(living.pid, living.ticks)
+                return self.answer(command, "killed: there is no room for a checkpoint")
         if self.answered_by_trainer(run, command):
-            if command.command == "stop" and run.id in self.watched:
-                watched = self.watched[run.id]
-                watched.stop_asked = watched.stop_asked or time.monotonic()
             return True
-        if run.id in self.watched:
-            if command.command == "stop" and self.watched[run.id].stop_asked is None:
-                self.watched[run.id].stop_asked = time.monotonic()
+        if living is not None:
             return False
         status = run_status(run, supervised=True)
         waits = status.state in RESUMABLE
@@ -248,6 +255,8 @@ class Supervisor:
         """Add the run that a `start` command brings."""
         if command.spec is None:
             return self.answer(command, "refused: the command brings no run")
+        if command.spec.id in self.session.run_ids():
+            return self.answer(command, f"refused: {command.spec.id} is in the session already")
         add_run(self.session, command.spec)
         return self.answer(command, f"queued {command.spec.id}")
 
@@ -268,46 +277,6 @@ class Supervisor:
         )
         self.events.sync()
         return True
-
-
-def is_gone(watched: Watched) -> bool:
-    """Tell whether the process of `watched` has ended."""
-    if watched.process is not None:
-        return watched.process.poll() is not None
-    poll = select.poll()
-    poll.register(watched.pidfd, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def is_patient(watched: Watched) -> bool:
-    """Tell whether a run that was asked to stop may still take its time.
-
-    It has 120 s, or as long as what it is doing may take: an evaluation, reading data, a full disk.
-    """
-    if watched.stop_asked is None:
-        return True
-    beat = read_heartbeat(watched.attempt.heartbeat)
-    if beat is not None and beat.deadline is None:
-        return True
-    patience = max(STOP_SECONDS, (beat.deadline if beat else None) or 0.0)
-    return time.monotonic() < watched.stop_asked + patience
-
-
-def explain_exit(code: int, said_so: bool) -> Exit:
-    """Return what an exit code means, in words; `said_so`: the trainer wrote how it ended."""
-    if code >= 0:
-        reason = "" if code == 0 and said_so else f"its process ended with exit code {code}"
-        reason += "" if said_so else " and without saying how the run went"
-        return Exit(status="exited", ended=utc_now(), code=code, reason=reason)
-    number = -code
-    name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
-    hint = "; if nobody sent it, the machine ran out of memory" if number == signal.SIGKILL else ""
-    return Exit(
-        status="killed",
-        ended=utc_now(),
-        signal=number,
-        reason=f"killed by signal {number} ({name}){hint}",
-    )
 
 
 def answered_ids(attempt: AttemptPaths) -> set[str]:

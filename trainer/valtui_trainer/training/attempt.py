@@ -5,19 +5,23 @@ Torch takes seconds to load; it comes in only after the heartbeat has begun.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
-from valtui_trainer.session.documents import write_document
+from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
 from valtui_trainer.session.locks import acquire
-from valtui_trainer.session.records import Final
+from valtui_trainer.session.patience import Patience
+from valtui_trainer.session.records import Final, RunSpec
 from valtui_trainer.supervise.launch import ensure_supervisor
-from valtui_trainer.training.control import LONG_DEADLINE, Control
+from valtui_trainer.training.control import LONG_DEADLINE, Control, say
 from valtui_trainer.training.journal import Clock, Journal
 
 OOM_SCORE = "500"
@@ -43,12 +47,13 @@ class Places:
 def run_attempt(folder: Path) -> int:
     """Train the attempt in `folder` to its end; return the process's exit code."""
     places = Places.of(folder)
-    lock = acquire(places.run.lock)
+    wait_for_room = Patience()
+    lock = wait_for_room(lambda: acquire(places.run.lock))
     if lock is None:
-        sys.stderr.write("Another process trains this run already; this one ends.\n")
+        say("Another process trains this run already; this one ends.")
         return 3
     prefer_to_die_first()
-    control = Control(places.session, places.run, places.attempt)
+    control = wait_for_room(lambda: Control(places.session, places.run, places.attempt))
     control.begin()
     clock = Clock()
     journal = Journal(places.attempt, control, clock)
@@ -58,32 +63,47 @@ def run_attempt(folder: Path) -> int:
 
         final = train(places, control, journal, clock)
     except Exception as error:
-        final = failure(error, control, clock)
+        final = failure(error, places.run, control, clock)
     journal.close()
-    write_document(places.attempt.final, final)
+    journal.document(places.attempt.final, final)
     control.end()
     lock.release()
     return 1 if final.status == "failed" else 0
 
 
-def failure(error: Exception, control: Control, clock: Clock) -> Final:
+def failure(error: Exception, run: RunPaths, control: Control, clock: Clock) -> Final:
     """Return the final word after an exception; what was not expected leaves its traceback in the log."""
     if isinstance(error, SessionError) or type(error).__name__ in IN_WORDS:
         reason = str(error)
-    elif type(error).__name__ == "OutOfMemoryError":
-        traceback.print_exc()
-        reason = (
-            "The device ran out of memory. Try half the batch_size, a narrower model, or fewer runs "
-            "at once (--parallel 1)."
-        )
     else:
-        traceback.print_exc()
+        say("".join(traceback.format_exception(error)))
         first = str(error).strip().split("\n")[0] or "no message"
         reason = f"{type(error).__name__}: {first}"
-    sys.stderr.write(reason + "\n")
+        if is_out_of_memory(error):
+            reason = f"out of memory. {less_memory(run)} ({reason})"
+    say(reason)
     return Final(
         status="failed", step=control.step, epoch=0.0, time=clock(), ended=utc_now(), reason=reason
     )
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether `error` means that the device or the host had no more memory to give."""
+    said = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "DefaultCPUAllocator: can't allocate memory" in said
+        or "CUDA out of memory" in said
+    )
+
+
+def less_memory(run: RunPaths) -> str:
+    """Return what to try with less memory, naming a smaller batch."""
+    spec = read_document(run.spec, RunSpec)
+    half = spec.preset.batch_size // 2 if spec is not None else 0
+    batch = f"Try --set batch_size={half}, a" if half else "Try a"
+    return f"{batch} narrower model, or fewer runs at once (--parallel 1)."
 
 
 def prefer_to_die_first() -> None:
@@ -96,8 +116,35 @@ def prefer_to_die_first() -> None:
 
 def main(folder: str) -> int:
     """Run the attempt in `folder`, and see to it that the session's queue goes on after it."""
+    sys.stdout = sys.stderr = Lenient(sys.stderr)
     began = time.monotonic()
     code = run_attempt(Path(folder))
-    ensure_supervisor(Places.of(Path(folder)).session)
-    sys.stderr.write(f"ended with code {code} after {time.monotonic() - began:.1f} s\n")
+    try:
+        ensure_supervisor(Places.of(Path(folder)).session)
+    except OSError as error:
+        say(f"No supervisor could be started ({error.strerror}).")
+    say(f"ended with code {code} after {time.monotonic() - began:.1f} s")
     return code
+
+
+class Lenient(io.TextIOBase):
+    """A stream that drops what it cannot write: a full disk must not fail a model that prints."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text` if it can be written."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush if it can be."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def fileno(self) -> int:
+        """Return the descriptor of the stream."""
+        return self._stream.fileno()

@@ -79,6 +79,12 @@ def newest(folder: Path) -> tuple[Path, State] | None:
     return None
 
 
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed half-way left; the caller holds the run's lock."""
+    for path in folder.glob(".step-*.pt.*"):
+        path.unlink(missing_ok=True)
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
@@ -96,6 +102,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, ladder: frozenset[int]) -> None:
         """Write into `folder`, keeping the steps of `ladder` for good."""
+        sweep(folder)
         self._folder = folder
         self._ladder = ladder
         self._last_write = time.monotonic()

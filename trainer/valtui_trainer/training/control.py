@@ -6,19 +6,26 @@ A thread of its own beats the heart and looks for commands, so that the loop onl
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import queue
 import signal
+import sys
 import threading
+import time
 from collections.abc import Callable
 
 from valtui_trainer.session.commands import Inbox
 from valtui_trainer.session.heartbeat import HeartbeatFile
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths
+from valtui_trainer.session.machine import boot_id
 from valtui_trainer.session.records import Command, Event, Heartbeat
+from valtui_trainer.session.state import BOOT_DIGITS
 from valtui_trainer.session.tail import Tail
 
 BEAT_SECONDS = 1.0
+FROZEN_SECONDS = 60
+STDERR = 2
 LONG_DEADLINE = 1800.0
 
 
@@ -51,6 +58,9 @@ class Control:
         self._inbox = Inbox(session, answered(session, run))
         self._heartbeat = HeartbeatFile(attempt.heartbeat)
         self._beats = 0
+        self._loop_seen, self._loop_at = -1, time.monotonic()
+        self._dumped_loop = -1
+        self._beating = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(
             target=self._beat_until_ended, name="heartbeat", daemon=True
@@ -61,23 +71,40 @@ class Control:
         signal.signal(signal.SIGTERM, self._on_term)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self.beat()
+        with contextlib.suppress(OSError):
+            self.beat()
         self._thread.start()
 
     def end(self) -> None:
         """Stop beating; the last beat is written."""
         self._ended.set()
         self._thread.join(timeout=5)
-        self.beat()
+        faulthandler.cancel_dump_traceback_later()
+        with contextlib.suppress(OSError):
+            self.beat()
         self._heartbeat.close()
 
     def beat(self) -> None:
-        """Write the heartbeat now."""
+        """Write the heartbeat now.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with self._beating:
+            self._write_beat()
+
+    def _write_beat(self) -> None:
+        now = time.monotonic()
+        if self.loop != self._loop_seen:
+            self._loop_seen, self._loop_at = self.loop, now
         self._beats += 1
         self._heartbeat.write(
             Heartbeat(
                 beat=self._beats,
-                loop=self.loop,
+                loop=self._loop_seen,
+                at=round(now, 1),
+                loop_at=round(self._loop_at, 1),
+                boot=boot_id()[:BOOT_DIGITS],
                 phase=self.phase,
                 deadline=self.deadline,
                 step=self.step,
@@ -101,6 +128,22 @@ class Control:
                     self._take(command)
             with contextlib.suppress(OSError):  # a beat that cannot be written is missed, no more
                 self.beat()
+            self._dump_if_hung()
+
+    def _dump_if_hung(self) -> None:
+        """Print once where every thread is when the loop stands still past its deadline.
+
+        Code that never lets go of the interpreter stops this thread too; then faulthandler's own
+        watchdog prints it, which each beat puts off.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            faulthandler.dump_traceback_later(FROZEN_SECONDS, file=STDERR)
+            still = time.monotonic() - self._loop_at
+            if self.deadline is None or still <= self.deadline or self._dumped_loop == self.loop:
+                return
+            self._dumped_loop = self.loop
+            say(f"HUNG in the phase {self.phase!r} for {still:.0f} s. Where every thread is:")
+            faulthandler.dump_traceback(file=STDERR, all_threads=True)
 
     def _take(self, command: Command) -> None:
         if command.command == "stop":
@@ -128,3 +171,10 @@ def answered(session: SessionPaths, run: RunPaths) -> set[str]:
         for event in Tail(file, Event).read()
         if event.kind == "command"
     }
+
+
+def say(text: str) -> None:
+    """Print `text` into the trainer's log, if it can be printed at all."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from valtui_trainer.session.append import Records
+from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.layout import AttemptPaths
 from valtui_trainer.session.losses import LossRows
+from valtui_trainer.session.patience import Patience
 from valtui_trainer.session.records import Event, Train, Val
+from valtui_trainer.session.state import BLOCKED
 from valtui_trainer.training.control import Control
 
 if TYPE_CHECKING:
@@ -45,16 +51,17 @@ class Journal:
         self._attempt = attempt
         self._control = control
         self._clock = clock
-        self._train = Records(attempt.train, self._blocked)
-        self._val = Records(attempt.val, self._blocked)
-        self._events = Records(attempt.events, self._blocked)
+        self.patience = Patience(self._blocked)
+        self._before_block: tuple[str, float | None] = ("starting", None)
+        self._train = Records(attempt.train, self.patience)
+        self._val = Records(attempt.val, self.patience)
+        self._events = Records(attempt.events, self.patience)
         self._rows: LossRows | None = None
         self._synced = time.monotonic()
-        self._before_block: tuple[str, float | None] = ("training", None)
 
     def open_rows(self, columns: int, digest: str) -> None:
         """Prepare the per-sample rows of the validation set."""
-        self._rows = LossRows(self._attempt, columns, digest, self._blocked)
+        self._rows = LossRows(self._attempt, columns, digest, self.patience)
 
     def train(self, record: Train) -> None:
         """Log training steps; syncs now and then."""
@@ -106,9 +113,13 @@ class Journal:
         for file in (self._train, self._val, self._events):
             file.close()
 
-    def _blocked(self, blocked: bool) -> None:
-        if blocked:
+    def document(self, path: Path, document: Struct) -> None:
+        """Write a whole document; waits as long as there is no room."""
+        self.patience(lambda: write_document(path, document))
+
+    def _blocked(self, why: str) -> None:
+        if why:
             self._before_block = (self._control.phase, self._control.deadline)
-            self._control.enter("blocked", None)
+            self._control.enter(f"{BLOCKED}: {why}", None)
         else:
             self._control.enter(*self._before_block)

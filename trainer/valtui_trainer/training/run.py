@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-import socket
 from pathlib import Path
 
 import torch
 
 from valtui_trainer.presets.types import Preset
-from valtui_trainer.session.documents import read_document, write_document
+from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import utc_now
+from valtui_trainer.session.machine import boot_id, host, start_ticks
 from valtui_trainer.session.records import Final, RunSpec, Start, Status
 from valtui_trainer.session.validation import write_validation
 from valtui_trainer.supervise.plan import versions
-from valtui_trainer.supervise.processes import boot_id, start_ticks
 from valtui_trainer.training import checkpoint
 from valtui_trainer.training.assemble import Material, build_replica, prepare, warm_up
 from valtui_trainer.training.attempt import Places
@@ -41,7 +40,11 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     device = open_device(spec.device, spec.threads)
     journal.phase("data", LONG_DEADLINE)
     material = prepare(spec, home, device)
-    write_validation(places.session, material.validation_digest, material.validation_arrays)
+    journal.patience(
+        lambda: write_validation(
+            places.session, material.validation_digest, material.validation_arrays
+        )
+    )
     journal.open_rows(len(material.val_set), material.validation_digest)
     journal.phase("model", LONG_DEADLINE)
     found = checkpoint.newest(places.run.checkpoints) if places.attempt.number else None
@@ -79,7 +82,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         device,
         replicas[0].model,
     )
-    write_document(places.attempt.start, start)
+    journal.document(places.attempt.start, start)
     for note in material.notes:
         journal.event("warning", note)
     try:
@@ -156,7 +159,7 @@ def describe(
         pid=os.getpid(),
         start_ticks=start_ticks(os.getpid()),
         boot_id=boot_id(),
-        host=socket.gethostname(),
+        host=host(),
         started=utc_now(),
         device=spec.device,
         device_name=torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
