@@ -44,6 +44,8 @@ def execute(arguments: argparse.Namespace) -> int:
     wish: Wish = arguments.command
     session = find_session(home_of(arguments), arguments.session)
     chosen = choose(session, wish, arguments.run)
+    if wish == "resume" and not supervisor_alive(session):
+        warn_of_log_out()
     pending = {run.id: Asked(session, run, wish) for run in chosen}
     failed = False
     waiting = threading.Event()
@@ -61,6 +63,15 @@ def execute(arguments: argparse.Namespace) -> int:
         state = asked.status().state.lower()
         output.line(f"{name}: asked to {wish}; not answered within 10 s, it is {state}")
     return 1 if failed or pending else 0
+
+
+def warn_of_log_out() -> None:
+    """Say if what is started from here ends when the user logs out."""
+    from valtui_trainer.supervise.logout import log_out_kills
+
+    threat = log_out_kills()
+    if threat:
+        output.complain(f"note: {threat}")
 
 
 def choose(session: SessionPaths, wish: Wish, wanted: str | None) -> list[RunPaths]:

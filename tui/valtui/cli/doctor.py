@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib.util
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,10 +19,23 @@ from valtui.cli import output
 from valtui.cli.parsing import Parser, add_json, home_of
 from valtui.texts import size
 from valtui_trainer.session.errors import SessionError
+from valtui_trainer.supervise.logout import examine as examine_log_out
 
 FEW_BYTES = 2_000_000_000
+FEW_FILES = 1_000
 CHILD_SECONDS = 120
 NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "lustre", "ceph", "9p", "afs"})
+MEMORY = frozenset({"tmpfs", "ramfs"})
+CONTAINER = frozenset({"overlay", "fuse-overlayfs", "aufs"})
+ELSEWHERE = "choose another folder with --home or $VALTUI_HOME"
+# What the write probe may fail with: what it means, and what to do.
+REFUSALS = {
+    errno.EROFS: ("the file system is read-only", "mount it rw, or use --home"),
+    errno.EDQUOT: ("your disk quota is used up", "delete files, or use --home"),
+    errno.ENOSPC: ("the disk is full", "make room, or use --home"),
+    errno.EACCES: ("you may not write there", "chmod u+rwx, or use --home"),
+    errno.EPERM: ("you may not write there", "chmod u+rwx, or use --home"),
+}
 
 
 class Finding(Struct, frozen=True):
@@ -99,7 +112,7 @@ def home_folder(home: Path) -> Iterator[Finding]:
     try:
         prepare_home(home)
     except SessionError as error:
-        yield Finding("home", "bad", str(error), "choose another with --home or $VALTUI_HOME")
+        yield refused(home, error)
         return
     mode = home.stat().st_mode & 0o777
     rights = Finding("home", "ok", f"{home}, rights {mode:o}")
@@ -108,19 +121,64 @@ def home_folder(home: Path) -> Iterator[Finding]:
             "home", "warn", f"{home}, rights {mode:o}: others can look in", f"chmod 700 {home}"
         )
     yield rights
-    kind = file_system(home)
-    if kind in NETWORK:
-        yield Finding(
-            "file system", "warn", f"{kind}: a network", "a local folder is faster and safer"
-        )
-    else:
-        yield Finding("file system", "ok", kind)
+    yield kind_of_place(file_system(home))
     yield locks(home)
-    free = shutil.disk_usage(home).free
+    yield room(home)
+
+
+def refused(home: Path, error: SessionError) -> Finding:
+    """Say why nothing can be written to the home folder."""
+    cause = error.__context__
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number == errno.ENOSPC and no_inodes(home):
+        return Finding(
+            "home", "bad", f"{home}: no inodes left, no file can be made",
+            "delete small files there, or use --home",
+        )  # fmt: skip
+    if number in REFUSALS:
+        why, advice = REFUSALS[number]
+        return Finding("home", "bad", f"{home}: {why}", advice)
+    return Finding("home", "bad", str(error), ELSEWHERE)
+
+
+def kind_of_place(kind: str) -> Finding:
+    """Say what the type of file system means for sessions."""
+    if kind in NETWORK:
+        return Finding(
+            "file system", "warn", f"{kind}: locks depend on the server", "a local --home is safer"
+        )
+    if kind in MEMORY:
+        return Finding(
+            "file system", "warn", f"{kind}: in memory, lost at reboot", "use --home on a disk"
+        )
+    if kind in CONTAINER:
+        return Finding(
+            "file system", "warn", f"{kind}: lost with the container", "use --home on a volume"
+        )
+    return Finding("file system", "ok", kind)
+
+
+def room(home: Path) -> Finding:
+    """Look at how many bytes and files the disk still takes."""
+    found = os.statvfs(home)
+    free = found.f_bavail * found.f_frsize
+    if no_inodes(home):
+        return Finding("disk", "bad", "no inodes left, no file can be made", "delete small files")
+    if found.f_files and found.f_favail < FEW_FILES:
+        return Finding("disk", "warn", f"room for {found.f_favail} files", "delete small files")
     if free < FEW_BYTES:
-        yield Finding("disk", "warn", f"{size(free)} free", "checkpoints may need more; make room")
-    else:
-        yield Finding("disk", "ok", f"{size(free)} free")
+        return Finding("disk", "warn", f"{size(free)} free", "checkpoints may need more; make room")
+    return Finding("disk", "ok", f"{size(free)} free")
+
+
+def no_inodes(home: Path) -> bool:
+    """Tell whether the file system counts its files and has none left."""
+    place = next(path for path in (home, *home.parents) if path.exists())
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return False
+    return found.f_files > 0 and found.f_favail == 0
 
 
 def file_system(path: Path) -> str:
@@ -168,29 +226,11 @@ def locks(home: Path) -> Finding:
 
 
 def logout() -> Finding:
-    """Look at whether the log-in manager would kill runs at log-out."""
-    tool = shutil.which("loginctl")
-    if tool is None:
-        return Finding("log-out", "ok", "no log-in manager; runs outlive it")
-    killed = answer_of([tool, "show", "--property=KillUserProcesses", "--value"])
-    linger = answer_of([tool, "show-user", str(os.getuid()), "--property=Linger", "--value"])
-    if killed == "yes" and linger != "yes":
-        return Finding(
-            "log-out",
-            "warn",
-            "KillUserProcesses=yes: runs end when you log out",
-            "`loginctl enable-linger`, or start with `systemd-run --user --scope valtui …`",
-        )
-    return Finding("log-out", "ok", "runs outlive it")
-
-
-def answer_of(command: list[str]) -> str:
-    """Return what a command prints, or nothing where it fails."""
-    try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return ended.stdout.strip() if ended.returncode == 0 else ""
+    """Look at whether runs started here end when the user logs out."""
+    known = examine_log_out()
+    if known.kills:
+        return Finding("log-out", "warn", f"ends runs: {known.found}", known.advice)
+    return Finding("log-out", "ok", f"runs outlive it: {known.found}")
 
 
 def digits() -> Finding:

@@ -90,6 +90,7 @@ def start(plan: Plan, home: Path) -> SessionPaths:
         CommandError: something would keep its runs from starting; nothing was made.
     """
     from valtui_trainer.supervise.begin import begin
+    from valtui_trainer.supervise.logout import log_out_kills
     from valtui_trainer.supervise.validate import validate
 
     answer = validate(plan.runs, home)
@@ -97,4 +98,8 @@ def start(plan: Plan, home: Path) -> SessionPaths:
         raise CommandError("\n".join(answer.problems), 2)
     for note in answer.notes:
         output.complain(f"note: {note}")
-    return begin(plan, home)
+    session = begin(plan, home)
+    threat = log_out_kills()
+    if threat:
+        output.complain(f"note: {threat}")
+    return session
