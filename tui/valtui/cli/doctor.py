@@ -19,12 +19,12 @@ from valtui.cli import output
 from valtui.cli.parsing import Parser, add_json, home_of
 from valtui.texts import size
 from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.machine import NETWORK, file_system
 from valtui_trainer.supervise.logout import examine as examine_log_out
 
 FEW_BYTES = 2_000_000_000
 FEW_FILES = 1_000
 CHILD_SECONDS = 120
-NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "lustre", "ceph", "9p", "afs"})
 MEMORY = frozenset({"tmpfs", "ramfs"})
 CONTAINER = frozenset({"overlay", "fuse-overlayfs", "aufs"})
 ELSEWHERE = "choose another folder with --home or $VALTUI_HOME"
@@ -179,23 +179,6 @@ def no_inodes(home: Path) -> bool:
     except OSError:
         return False
     return found.f_files > 0 and found.f_favail == 0
-
-
-def file_system(path: Path) -> str:
-    """Return the type of the file system that holds `path`."""
-    best, kind = "", "unknown"
-    try:
-        mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
-    except OSError:
-        return kind
-    place = str(path.resolve())
-    for mount in mounts:
-        _, where, what, *_ = mount.split(" ")
-        where = where.replace("\\040", " ")
-        inside = place == where or place.startswith(where.rstrip("/") + "/")
-        if inside and len(where) >= len(best):
-            best, kind = where, what
-    return kind
 
 
 def locks(home: Path) -> Finding:
