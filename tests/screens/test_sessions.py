@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
+from textual.widgets._footer import FooterKey
 
-from screens.conftest import Recorded, sees, until
+from screens.conftest import PRESETS, Recorded, sees, until
+from session.test_locks import first_word, holding
+from valtui import texts
 from valtui.app import ValtuiApp
 from valtui.screens.live import LiveScreen
+from valtui.screens.sessions import SessionsScreen
+from valtui_trainer.session.listing import session_size
 
 AppMaker = Callable[..., ValtuiApp]
 Maker = Callable[..., Recorded]
 NEWER = "20260303T030405-newer-aaaaaa"
+
+
+@pytest.fixture
+def done(make: Maker) -> Recorded:
+    """A session under a real id whose runs are all done, and that nobody watches."""
+    session = make(identity="20260102T030405Z-batch-size-abcdef")
+    for name in PRESETS:
+        session.begin(name, 20)
+        session.end(name)
+    session.living.clear()
+    return session
 
 
 async def table_of_sessions(pilot: Pilot[str]) -> str:
@@ -113,3 +130,113 @@ async def test_escape_returns_home_even_while_sizes_are_read(
         await pilot.press("s", "escape")
 
         await sees(pilot, "sessions, newest first")
+
+
+async def test_the_head_tells_number_and_total_size(
+    app: AppMaker, ended: Recorded, make: Maker
+) -> None:
+    other = make(identity=NEWER)
+    total = texts.size(session_size(ended.paths) + session_size(other.paths))
+
+    async with app().run_test(size=(120, 40), notifications=True) as pilot:
+        await table_of_sessions(pilot)
+
+        text = await sees(pilot, "2 sessions")
+        assert text.splitlines()[0].startswith(f" sessions  2 sessions, {total}  ")
+
+
+async def test_the_head_of_an_empty_home_says_so(app: AppMaker) -> None:
+    async with app().run_test(size=(120, 40), notifications=True) as pilot:
+        await table_of_sessions(pilot)
+
+        await sees(pilot, "0 sessions, 0 B")
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_d_asks_with_title_and_size_then_deletes(
+    app: AppMaker, done: Recorded, size: tuple[int, int]
+) -> None:
+    bytes_taken = texts.size(session_size(done.paths))
+
+    async with app().run_test(size=size, notifications=True) as pilot:
+        await table_of_sessions(pilot)
+        await sees(pilot, "1 session,")
+
+        await pilot.press("d")
+        text = await sees(pilot, "Delete batch-size of 2026-01-02 03:04:05", "y  yes")
+        assert bytes_taken in text
+        assert "cannot be undone" in " ".join(text.replace("│", " ").split())
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SessionsScreen))
+        assert done.paths.spec.is_file()
+        await pilot.press("d", "y")
+
+        await sees(pilot, "0 sessions, 0 B", "Deleted batch-size")
+        assert not done.paths.folder.exists()
+
+
+async def test_d_on_a_live_session_is_refused_in_words(app: AppMaker, running: Recorded) -> None:
+    async with app().run_test(size=(160, 40), notifications=True) as pilot:
+        await table_of_sessions(pilot)
+        await sees(pilot, "1 session,")
+
+        await pilot.press("d")
+
+        await sees(pilot, "batch-size stays:", "batch-32 is running")
+        assert isinstance(pilot.app.screen, SessionsScreen)
+    assert running.paths.spec.is_file()
+
+
+async def test_one_that_comes_to_life_while_the_question_stands_stays(
+    app: AppMaker, done: Recorded
+) -> None:
+    async with app().run_test(size=(160, 40), notifications=True) as pilot:
+        await table_of_sessions(pilot)
+        await sees(pilot, "1 session,")
+
+        await pilot.press("d")
+        await sees(pilot, "y  yes")
+        with holding(done.paths.run("batch-32").lock) as process:
+            assert first_word(process) == "held"
+            await pilot.press("y")
+            await sees(pilot, "run.lock")
+
+    assert done.paths.spec.is_file()
+
+
+async def test_d_without_a_session_does_nothing(app: AppMaker) -> None:
+    async with app().run_test(size=(120, 40), notifications=True) as pilot:
+        await table_of_sessions(pilot)
+        await sees(pilot, "0 sessions")
+
+        await pilot.press("d")
+
+        assert isinstance(pilot.app.screen, SessionsScreen)
+
+
+async def test_the_cursor_stays_where_the_deleted_session_was(
+    app: AppMaker, done: Recorded, make: Maker
+) -> None:
+    for identity in (NEWER, f"20250101T000000Z{NEWER[15:]}"):
+        make(identity=identity)
+
+    async with app().run_test(size=(120, 40), notifications=True) as pilot:
+        await table_of_sessions(pilot)
+        await sees(pilot, "3 sessions")
+        table = pilot.app.screen.query_one(DataTable)
+
+        await pilot.press("down", "d", "y")
+        await sees(pilot, "2 sessions")
+
+        assert table.cursor_row == 1
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_footer_has_room_for_all_keys(
+    app: AppMaker, ended: Recorded, size: tuple[int, int]
+) -> None:
+    async with app().run_test(size=size, notifications=True) as pilot:
+        await table_of_sessions(pilot)
+
+        await sees(pilot, "d delete", "quit (runs go on)")
+        assert max(key.region.right for key in pilot.app.screen.query(FooterKey)) <= size[0]

@@ -46,6 +46,7 @@ KEYS: tuple[Key, ...] = (
     Key("sessions", "open", "enter", "open", "open", "Open the session."),
     Key("sessions", "stop", "s", "stop", "stop", "Stop all runs of the session (asks)."),
     Key("sessions", "resume", "r", "resume", "resume", "Resume what was paused, stopped, killed or lost."),
+    Key("sessions", "delete", "d", "delete", "delete", "Delete the session for good (asks); one with runs that have not ended stays."),
     Key("sessions", "back", "escape", "app.back", "back", "Back to where you came from."),
     Key("live", "focus", "1,2,3,4,5,6,7,8,9", "focus_run", "focus", "Focus the preset of that number.", display="1-9"),
     Key("live", "next", "tab", "focus_next_run", "next", "Focus the next preset.", footer="never"),

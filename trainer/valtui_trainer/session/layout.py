@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import platformdirs
@@ -15,6 +17,9 @@ from valtui_trainer.session.errors import SessionError
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+SESSION_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[a-z0-9.+~-]{1,40}-[0-9a-f]{6}")
+ID_TIME = "%Y%m%dT%H%M%SZ"
+UTC_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def home(override: str | Path | None = None) -> Path:
@@ -89,13 +94,44 @@ def slug(text: str) -> str:
 
 def session_id(title: str) -> str:
     """Return a new session id: time in UTC, what it is about, six random hex digits."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    stamp = time.strftime(ID_TIME, time.gmtime())
     return f"{stamp}-{slug(title)}-{secrets.token_hex(3)}"
 
 
+def session_time(name: str) -> float | None:
+    """Return when the session of that id began, in seconds since 1970, or None if it is no id."""
+    found = SESSION_ID.fullmatch(name)
+    return seconds_of(found[1], ID_TIME) if found else None
+
+
 def utc_now() -> str:
-    """Return the wall clock in UTC, for people; nothing is computed from it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    """Return the wall clock in UTC, for people; only a session's age is computed from it."""
+    return time.strftime(UTC_TIME, time.gmtime())
+
+
+def utc_time(text: str) -> float | None:
+    """Return what `utc_now` wrote, in seconds since 1970, or None if it did not write that."""
+    return seconds_of(text, UTC_TIME)
+
+
+def seconds_of(text: str, form: str) -> float | None:
+    """Return a UTC time written in `form`, in seconds since 1970, or None if it is not."""
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+
+
+def free_bytes(home: Path) -> int | None:
+    """Return the bytes free for this user where `home` is or would be, or None if unknown."""
+    for place in (home, *home.parents):
+        try:
+            return shutil.disk_usage(place).free
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+    return None
 
 
 class SessionPaths:

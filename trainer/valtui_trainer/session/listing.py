@@ -134,7 +134,9 @@ def find_run(session: SessionPaths, wanted: str) -> RunPaths:
 
 
 def session_size(session: SessionPaths) -> int:
-    """Return the bytes a session takes on disk."""
+    """Return the bytes a session takes on disk; one that is a link takes none."""
+    if session.folder.is_symlink():
+        return 0
     total = 0
     for folder, _, files in os.walk(session.folder):
         for name in files:
@@ -143,3 +145,8 @@ def session_size(session: SessionPaths) -> int:
             except OSError:
                 continue
     return total
+
+
+def counted(sessions: int) -> str:
+    """Return `1 session`, `2 sessions`."""
+    return f"{sessions} session" + ("" if sessions == 1 else "s")

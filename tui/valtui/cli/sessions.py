@@ -1,4 +1,4 @@
-"""`valtui sessions`: what was trained here, newest first."""
+"""`valtui sessions`: what was trained here, newest first, and what it takes on the disk."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from valtui.cli import output
+from valtui.cli import output, prune
+from valtui.cli.doctor import FEW_BYTES
 from valtui.cli.parsing import Parser, add_json, home_of
 from valtui.texts import size
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.layout import SessionPaths, check_own
+from valtui_trainer.session.layout import SessionPaths, check_own, free_bytes
 from valtui_trainer.session.listing import (
     SessionSummary,
+    counted,
     runs_of,
     session_names,
     session_size,
@@ -24,21 +26,34 @@ from valtui_trainer.session.state import RunStatus
 
 def add_arguments(parser: Parser) -> None:
     """Declare what `sessions` takes."""
+    parser.description = (
+        "List the sessions, newest first, each with its state and size, and what all of them take."
+        " With --prune: delete old ones, after asking."
+    )
     add_json(parser)
+    prune.add_arguments(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """List the sessions; one that cannot be read is listed with why."""
+    """List the sessions, or prune them; one that cannot be read is listed with why."""
+    prune.check(arguments)
+    if arguments.prune is not None:
+        return prune.execute(arguments)
     home = home_of(arguments)
     readable: list[SessionSummary] = []
-    unreadable: list[dict[str, str]] = []
+    unreadable: list[dict[str, Any]] = []
     for name in session_names(home):
-        summary = summarise(SessionPaths(home / "sessions" / name))
+        paths = SessionPaths(home / "sessions" / name)
+        summary = summarise(paths)
         if summary is not None:
             readable.append(summary)
         else:
-            unreadable.append({"id": safe(name), "problem": problem_of(home, name)})
+            unreadable.append(
+                {"id": safe(name), "problem": problem_of(home, name), "bytes": session_size(paths)}
+            )
     sessions = [describe(summary) for summary in readable]
+    total = sum(one["bytes"] for one in (*sessions, *unreadable))
+    free = free_bytes(home)
     if arguments.json:
         output.document(
             {
@@ -46,12 +61,12 @@ def execute(arguments: argparse.Namespace) -> int:
                 "home": safe(str(home)),
                 "sessions": sessions,
                 "unreadable": unreadable,
+                "bytes": total,
+                "free_bytes": free,
             }
         )
         return 0
-    if not sessions:
-        output.line(f"There are no sessions in {home} yet. `valtui run batch-size` starts one.")
-    else:
+    if sessions:
         output.table(
             ("session", "started (UTC)", "state", "size", "runs"),
             [
@@ -59,9 +74,25 @@ def execute(arguments: argparse.Namespace) -> int:
                 for one in sessions
             ],
         )
+    else:
+        output.line(f"There are no sessions in {home} yet. `valtui run batch-size` starts one.")
+    if sessions or unreadable:
+        output.line(totals(len(sessions), len(unreadable), total, free))
     for one in unreadable:
         output.complain(f"{one['id']}: {one['problem']}")
     return 0
+
+
+def totals(readable: int, unreadable: int, taken: int, free: int | None) -> str:
+    """Return how many sessions take how many bytes, and what to do where few are `free`."""
+    also = f" and {unreadable} that cannot be read" if unreadable else ""
+    text = f"{counted(readable)}{also}: {size(taken)}"
+    if free is not None and free < FEW_BYTES:
+        text += (
+            f"; only {size(free)} free on this disk: `valtui sessions --prune 30d` deletes what is "
+            "older than 30 days"
+        )
+    return text
 
 
 def describe(summary: SessionSummary) -> dict[str, Any]:
@@ -84,6 +115,7 @@ def describe_status(status: RunStatus) -> dict[str, Any]:
     """Return what is true of a run now."""
     return {
         "state": status.state,
+        "health": status.health,
         "phase": status.phase,
         "attempt": status.attempt,
         "step": status.step,

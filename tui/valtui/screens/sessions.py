@@ -1,7 +1,8 @@
-"""All sessions in a table: when, what, state, size; enter opens one."""
+"""All sessions in a table: when, what, state, size; enter opens one, d deletes one."""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from valtui import texts
 from valtui.keys import bindings
 from valtui.screens.asking import AskScreen
 from valtui.screens.base import KeysFooter, SizedScreen
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import SessionPaths
-from valtui_trainer.session.listing import SessionSummary, session_size, summaries
+from valtui_trainer.session.listing import SessionSummary, counted, session_size, summaries
+from valtui_trainer.session.prune import delete, unended
 from valtui_trainer.session.records import CommandName
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import RESUMABLE
@@ -38,17 +41,23 @@ class SessionsScreen(SizedScreen[None]):
         self._home = home
         self._summaries: list[SessionSummary] = []
         self._rows: list[tuple[str, ...]] = []
+        self._sizes: list[int] = []
+        self._total = "…"
+        # looking at a lock that this process holds would drop it: never while one is deleted
+        self._at_locks = threading.Lock()
 
     def compose(self) -> ComposeResult:
         """Lay out the table."""
-        yield Static(
-            Content.assemble(
-                (" sessions  ", "bold $primary"), (safe(str(self._home)), "$text-muted")
-            ),
-            id="question",
-        )
+        yield Static(self._head(), id="question")
         yield DataTable(cursor_type="row", zebra_stripes=True)
         yield KeysFooter("sessions")
+
+    def _head(self) -> Content:
+        return Content.assemble(
+            (" sessions  ", "bold $primary"),
+            f"{self._total}  ",
+            (safe(str(self._home)), "$text-muted"),
+        )
 
     def on_mount(self) -> None:
         """Fill the table and keep it filled."""
@@ -63,24 +72,35 @@ class SessionsScreen(SizedScreen[None]):
 
     @work(thread=True, exclusive=True, group="sessions", description="list sessions")
     def _read(self) -> None:
-        found = summaries(self._home)
-        rows = [row_of(summary) for summary in found]
-        self.app.call_from_thread(self._show, found, rows)
+        if not self._at_locks.acquire(blocking=False):
+            return  # the last look, or a removal, is still under way
+        try:
+            found = summaries(self._home)
+            sizes = [session_size(summary.paths) for summary in found]
+        finally:
+            self._at_locks.release()
+        self.app.call_from_thread(self._show, found, sizes)
 
-    def _show(self, found: list[SessionSummary], rows: list[tuple[str, ...]]) -> None:
+    def _show(self, found: list[SessionSummary], sizes: list[int]) -> None:
         if not self.is_attached:  # left while the list was read
             return
         chosen = self.chosen.paths.id if self.chosen else None
-        self._summaries = found
+        total = f"{counted(len(found))}, {texts.size(sum(sizes))}"
+        if total != self._total:
+            self._total = total
+            self.query_one("#question", Static).update(self._head())
+        self._summaries, self._sizes = found, sizes
+        rows = [row_of(summary, size) for summary, size in zip(found, sizes, strict=True)]
         if rows == self._rows:
             return
         self._rows = rows
         table = self.query_one(DataTable)
+        row = max(0, min(table.cursor_row, len(rows) - 1))  # where a deleted session was
         table.clear()
         for cells in rows:
             table.add_row(*(Text(cell) for cell in cells))
         names = [summary.paths.id for summary in found]
-        table.move_cursor(row=names.index(chosen) if chosen in names else 0)
+        table.move_cursor(row=names.index(chosen) if chosen in names else row)
 
     @property
     def chosen(self) -> SessionSummary | None:
@@ -125,6 +145,39 @@ class SessionsScreen(SizedScreen[None]):
         else:
             self.notify("There is nothing to resume in this session.")
 
+    def action_delete(self) -> None:
+        """Delete the chosen session, after asking."""
+        chosen = self.chosen
+        if chosen is None:
+            return
+        title = safe(chosen.spec.title)
+        if chosen.live:
+            text = f"{title} stays: {safe(unended(chosen.runs))}. s stops what has not ended."
+            self.notify(text, severity="warning", markup=False)
+            return
+        size = texts.size(self._sizes[self._summaries.index(chosen)])
+        question = f"Delete {title} of {started(chosen)}, {size}? This cannot be undone."
+
+        def after(yes: bool | None) -> None:
+            if yes:
+                self._delete(chosen, size)
+
+        self.app.push_screen(AskScreen(question), after)
+
+    @work(thread=True, group="delete", description="delete a session")
+    def _delete(self, chosen: SessionSummary, size: str) -> None:
+        title = safe(chosen.spec.title)
+        try:
+            with self._at_locks:
+                delete(chosen.paths)
+        except SessionError as error:
+            text = f"{title} of {started(chosen)}: {safe(str(error)).rstrip('.')}."
+            self.app.call_from_thread(self.notify, text, severity="error", markup=False)
+        else:
+            text = f"Deleted {title} of {started(chosen)}, {size}."
+            self.app.call_from_thread(self.notify, text, markup=False, timeout=3)
+        self.app.call_from_thread(self._look_again)
+
     def _send(self, chosen: SessionSummary, name: CommandName, runs: list[str]) -> None:
         try:
             for run in runs:
@@ -136,17 +189,22 @@ class SessionsScreen(SizedScreen[None]):
         self.notify(f"{', '.join(map(safe, runs))}: asked to {name}", markup=False, timeout=3)
 
 
-def row_of(summary: SessionSummary) -> tuple[str, ...]:
-    """Return the cells of one session."""
+def started(summary: SessionSummary) -> str:
+    """Return when the session began, in UTC, to be read."""
+    return safe(summary.spec.created.replace("T", " ").removesuffix("Z"))
+
+
+def row_of(summary: SessionSummary, size: int) -> tuple[str, ...]:
+    """Return the cells of one session that takes `size` bytes."""
     progress = [status.progress for _, status in summary.runs] or [0.0]
     presets = [safe(name) for name, _ in summary.runs]
     return (
-        summary.spec.created.replace("T", " ").removesuffix("Z"),
+        started(summary),
         safe(summary.spec.title),
         summary.state.lower(),
         ", ".join(presets)
         if len(presets) <= 3
         else f"{', '.join(presets[:3])}, +{len(presets) - 3}",
         f"{100 * sum(progress) / len(progress):.0f} %",
-        texts.size(session_size(summary.paths)),
+        texts.size(size),
     )
