@@ -36,16 +36,23 @@ texts = st.lists(
 """Text as a JSON document can carry it."""
 
 any_text = st.lists(st.one_of(texts, lone_surrogates), max_size=4).map("".join)
-"""Text as Python can carry it, from an argument or a file's name too."""
+"""Text as Python can carry it."""
+
+
+def as_argument(text: str) -> str:
+    """Return as much of `text` as an argument of a command or a file's name can hold: bytes but NUL."""
+    as_bytes = text.replace("\x00", "").encode(errors="surrogatepass")
+    return as_bytes.decode(errors="surrogateescape")
 
 
 def as_folder(text: str) -> str:
     """Return as much of `text` as a folder's name can hold."""
-    kept = text.replace("/", "⁄").replace("\x00", "").encode(errors="surrogateescape")[:120]
-    return kept.decode(errors="ignore").lstrip(".") or "run"
+    kept = as_argument(text).replace("/", "⁄").encode(errors="surrogateescape")[:120]
+    return kept.decode(errors="surrogateescape").lstrip(".") or "run"
 
 
-folder_names = texts.map(as_folder)
+arguments = any_text.map(as_argument)
+folder_names = any_text.map(as_folder)
 
 
 def stray(text: str) -> list[str]:
