@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,7 +51,7 @@ def _dataset(name: str, root: Path, train: bool, download: bool) -> Any:
         if not download:
             raise DataError(_absent(name, root, "and downloading is off", missing)) from None
     try:
-        with _short_timeout():
+        with _short_timeout(), _private():
             return _open(name, root, train, download=True)
     except Exception as error:
         raise DataError(
@@ -99,3 +100,13 @@ def _short_timeout() -> Iterator[None]:
         yield
     finally:
         socket.setdefaulttimeout(before)
+
+
+@contextlib.contextmanager
+def _private() -> Iterator[None]:
+    """Let what is downloaded into our home be for this user alone, whatever the umask."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
