@@ -11,10 +11,13 @@ from textual.widgets._footer import FooterKey
 
 from screens.conftest import PRESETS, Recorded, sees, until
 from session.test_locks import first_word, holding
+from support.commands import wait_until
 from valtui import texts
 from valtui.app import ValtuiApp
+from valtui.screens import sessions as screen
 from valtui.screens.live import LiveScreen
 from valtui.screens.sessions import SessionsScreen
+from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import session_size
 
 AppMaker = Callable[..., ValtuiApp]
@@ -202,6 +205,32 @@ async def test_one_that_comes_to_life_while_the_question_stands_stays(
             await sees(pilot, "run.lock")
 
     assert done.paths.spec.is_file()
+
+
+async def test_nothing_looks_at_locks_while_one_is_deleted(
+    app: AppMaker, done: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    ticks: list[str] = []
+    look, tick, delete = screen.summaries, SessionsScreen._look_again, screen.delete
+
+    def slowly(paths: SessionPaths) -> None:
+        before = len(looks)
+        ticks.clear()
+        wait_until(lambda: len(ticks) > 3, what="three refreshes")
+        assert len(looks) == before
+        delete(paths)
+
+    monkeypatch.setattr(screen, "summaries", lambda home: looks.append("look") or look(home))
+    monkeypatch.setattr(SessionsScreen, "_look_again", lambda self: ticks.append("") or tick(self))
+    monkeypatch.setattr(screen, "delete", slowly)
+    async with app().run_test(size=(120, 40), notifications=True) as pilot:
+        await table_of_sessions(pilot)
+        await sees(pilot, "1 session,")
+
+        await pilot.press("d", "y")
+
+        await sees(pilot, "0 sessions, 0 B")
 
 
 async def test_d_without_a_session_does_nothing(app: AppMaker) -> None:

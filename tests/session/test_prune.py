@@ -201,7 +201,8 @@ def test_a_time_in_the_document_that_is_nonsense_makes_no_session_older(
 def test_a_session_with_a_run_that_has_not_ended_is_kept_and_says_which(home: Path) -> None:
     queued, _ = new_session(home, identity=identity(50))
 
-    assert kept(home) == {queued.id: "batch-32 is queued, batch-128 is queued"}
+    why = kept(home)[queued.id]
+    assert why.startswith("batch-32 is queued, batch-128 is queued (`valtui stop ")
     with pytest.raises(SessionInUseError, match="batch-128 is queued"):
         delete(queued)
     assert queued.spec.is_file()
@@ -349,6 +350,37 @@ def test_links_inside_a_session_go_and_what_they_point_to_stays(home: Path, tmp_
 
     assert session_names(home) == []
     assert (tmp_path / "precious" / "thesis.tex").read_text() == "years"
+
+
+def test_a_lock_that_is_a_link_is_not_touched(home: Path, tmp_path: Path) -> None:
+    session = session_of(home, 50)
+    target = tmp_path / "shared"
+    target.touch()
+    target.chmod(0o644)
+    (session.runs / "batch-32" / "run.lock").symlink_to(target)
+
+    delete(session)
+
+    assert target.stat().st_mode & 0o777 == 0o644
+    assert session_names(home) == []
+
+
+def test_a_file_system_that_keeps_open_files_gets_them_closed_first(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_of(home, 50)
+    remove = shutil.rmtree
+
+    def as_nfs_does(folder: Path) -> None:
+        with holding(Path(folder) / "supervisor.lock") as process:
+            if first_word(process) == "refused":
+                raise OSError(errno.EBUSY, "Device or resource busy", ".nfs0001")
+        remove(folder)
+
+    monkeypatch.setattr(pruning.shutil, "rmtree", as_nfs_does)
+    delete(session)
+
+    assert os.listdir(home / "sessions") == []
 
 
 def test_a_session_of_another_user_is_refused_in_words(

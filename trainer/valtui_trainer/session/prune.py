@@ -155,7 +155,7 @@ def choose(home: Path, rule: Rule, now: float) -> Choice:
 def why_kept(paths: SessionPaths, summary: SessionSummary | None, age: float) -> str:
     """Return why a session of `age` seconds must stay, or nothing if it may go."""
     if summary is not None and summary.live:
-        return unended(summary.runs)
+        return f"{unended(summary.runs)} (`valtui stop {paths.id}` ends what has not ended)"
     if summary is None and age < START_SECONDS:
         return "it cannot be read, and is so young that its start may be under way"
     try:
