@@ -9,7 +9,7 @@ import pytest
 
 from support.sessions import begin_attempt, make_session, new_session, train_record
 from valtui_trainer.session.create import add_attempt
-from valtui_trainer.session.history import RunReader, read_history
+from valtui_trainer.session.history import History, RunReader, read_history
 from valtui_trainer.session.losses import read_losses
 from valtui_trainer.session.records import Event
 
@@ -66,18 +66,18 @@ def test_points_are_read_once_as_they_come(home: Path) -> None:
     session, (spec, *_) = new_session(home)
     run = session.run(spec.id)
     reader = RunReader(run)
-    assert reader.read() == []
+    assert list(reader.read()) == []
 
     writer = begin_attempt(run, spec)
     writer.curves(range(1, 11))
-    first = reader.read()
+    first = list(reader.read())
     writer.curves(range(11, 21))
-    second = reader.read()
+    second = list(reader.read())
 
     assert [record.step for news in first for record in news.val] == [10]
     assert [record.step for news in second for record in news.val] == [20]
     assert first[0].start is not None
-    assert reader.read() == []
+    assert list(reader.read()) == []
 
 
 def test_what_an_attempt_wrote_last_is_read_before_the_next_one(home: Path) -> None:
@@ -86,13 +86,14 @@ def test_what_an_attempt_wrote_last_is_read_before_the_next_one(home: Path) -> N
     reader = RunReader(run)
     first = begin_attempt(run, spec)
     first.curves(range(1, 11))
-    reader.read()
+    list(reader.read())
     first.curves(range(11, 21))
     begin_attempt(run, spec, from_step=20).curves(range(21, 31))
 
-    news = reader.read()
+    news = list(reader.read())
 
-    assert [(one.attempt, [v.step for v in one.val]) for one in news] == [(0, [20]), (1, [30])]
+    assert [(one.attempt, one.val[0].step) for one in news if one.val] == [(0, 20), (1, 30)]
+    assert [one.attempt for one in news if one.train] == [0, 1]
 
 
 def test_reading_in_small_bites_gives_the_same_points(home: Path) -> None:
@@ -100,15 +101,26 @@ def test_reading_in_small_bites_gives_the_same_points(home: Path) -> None:
     begin_attempt(writer.run, writer.spec, from_step=40).curves(range(41, 81))
     whole = read_history(writer.run)
     reader = RunReader(writer.run)
-    steps: list[int] = []
+    history = History()
 
-    for _ in range(2000):
+    while True:
         for news in reader.read(most_bytes=300):
-            if news.truncate_to is not None:
-                steps = [step for step in steps if step <= news.truncate_to]
-            steps += [record.step for record in news.val]
+            history.take(news)
+        if not reader.behind:
+            break
 
-    assert steps == [record.step for _, record in whole.val]
+    assert history.val == whole.val
+    assert history.train == whole.train
+
+
+def test_evaluations_of_all_attempts_are_read_before_the_first_training_record(home: Path) -> None:
+    _, (writer, *_) = make_session(home, steps=60, status=None)
+    begin_attempt(writer.run, writer.spec, from_step=40).curves(range(41, 81))
+
+    news = list(RunReader(writer.run).read())
+
+    last_val = max(place for place, one in enumerate(news) if one.val)
+    assert last_val < min(place for place, one in enumerate(news) if one.train)
 
 
 def test_damaged_lines_are_counted_over_all_files(home: Path) -> None:

@@ -16,6 +16,8 @@ Axis = Literal["step", "epoch", "time"]
 WINDOW = 10
 PERCENT = 100.0
 RECENT = 60
+MOST_AT_ONCE = 50_000
+"""Training records that one update takes up: so many keep the screen waiting for milliseconds."""
 
 
 @dataclass(slots=True)
@@ -33,8 +35,11 @@ class Line:
         self.high.append(x, high)
 
     def extend_seeds(self, x: Array, values: Array) -> None:
-        """Append the points of several seeds, shape (seeds, new): their mean, lowest and highest."""
-        self.extend(x, values.mean(axis=0), values.min(axis=0), values.max(axis=0))
+        """Append the points of the seeds, shape (seeds, new): their mean, and a band if there are several."""
+        self.middle.append(x, values.mean(axis=0))
+        if len(values) > 1:
+            self.low.append(x, values.min(axis=0))
+            self.high.append(x, values.max(axis=0))
 
 
 @dataclass(slots=True)
@@ -57,6 +62,7 @@ class RunCurves:
         recent: the rolling volatility's newest values, for a sparkline.
         places: x of each evaluation, shape (T,).
         resets: how often the lines were begun anew, as new objects.
+        behind: the last update left training records for the next one.
     """
 
     def __init__(self, run: RunFeed, axis: Axis) -> None:
@@ -73,7 +79,8 @@ class RunCurves:
         self.seams: tuple[Mark, ...] = ()
         self.dim_until: float | None = None
         self.recent: list[float] = []
-        self._train_rows = 0
+        self.behind = False
+        self._train_step = -1.0
         self._evaluations = 0
         self._measured = 0
         self._generation = self._generations()
@@ -99,15 +106,24 @@ class RunCurves:
         return tuple(table.generation for table in tables)
 
     def _update_train(self) -> bool:
+        """Take up the training records that all seeds have, up to a bounded number."""
         tables = [series.train for series in self.run.seeds.values()]
-        rows = min(len(table) for table in tables)
-        new = slice(self._train_rows, rows)
-        if rows == self._train_rows:
+        first = tables[0]
+        begin = int(first["step"].searchsorted(self._train_step, "right"))
+        end = min(int(first["step"].searchsorted(t["step"][-1:], "right").sum()) for t in tables)
+        self.behind = end - begin > MOST_AT_ONCE
+        end = min(end, begin + MOST_AT_ONCE)
+        if end <= begin:
             return False
-        values = np.stack([table["train_loss"][new] for table in tables])
-        self.lines.train_loss.extend_seeds(tables[0][self.axis][new], values)
-        self._train_rows = rows
-        return True
+        steps = first["step"][begin:end]
+        self._train_step = float(steps[-1])
+        for table in tables[1:]:  # a damaged line is missing in one seed alone
+            steps = np.intersect1d(steps, table["step"], assume_unique=True)
+        rows = [table["step"].searchsorted(steps) for table in tables]
+        values = [table["train_loss"][row] for table, row in zip(tables, rows, strict=True)]
+        x = forward(first[self.axis][rows[0]], self.lines.train_loss.middle.last_x)
+        self.lines.train_loss.extend_seeds(x, np.stack(values))
+        return len(steps) > 0
 
     def _update_val(self, matrix: ValMatrix) -> bool:
         total, seen = len(matrix.step), self._evaluations
@@ -145,7 +161,7 @@ class RunCurves:
         return True
 
     def _places(self, matrix: ValMatrix) -> Array:
-        return {"step": matrix.step, "epoch": matrix.epoch, "time": matrix.time}[self.axis]
+        return forward({"step": matrix.step, "epoch": matrix.epoch, "time": matrix.time}[self.axis])
 
     def _settle(
         self, x: Array, descending: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -188,3 +204,11 @@ class RunCurves:
             visible=visible,
             focused=focused,
         )
+
+
+def forward(x: Array, begin: float | None = None) -> Array:
+    """Return x (n,) without ways back, none before `begin`: in a damaged log a clock may go back."""
+    if begin is not None:
+        x = np.maximum(x, begin)
+    ahead: Array = np.maximum.accumulate(x)
+    return ahead

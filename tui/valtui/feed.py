@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -29,7 +30,8 @@ VAL_COLUMNS = (
     "row", "crc", "attempt",
 )  # fmt: skip
 AXES = ("step", "epoch", "time")
-BYTES_A_POLL = 8 << 20
+BYTES_A_POLL = 256 << 10
+"""Read from a file before anything else gets a turn: a few milliseconds' work."""
 
 
 class Table:
@@ -39,9 +41,8 @@ class Table:
         """Begin with no rows."""
         self.columns = tuple(columns)
         self.generation = 0
-        self._data = np.empty((len(columns), 64))
+        self._data = {name: np.empty(64) for name in columns}
         self._rows = 0
-        self._index = {name: position for position, name in enumerate(columns)}
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -49,31 +50,30 @@ class Table:
 
     def __getitem__(self, column: str) -> Array:
         """Return a view of one column, shape (rows,)."""
-        return self._data[self._index[column], : self._rows]
+        return self._data[column][: self._rows]
 
     def extend(self, rows: Sequence[Any], **constant: float) -> None:
         """Append the fields of `rows`; `constant` gives columns that are the same in all of them."""
-        count = len(rows)
-        if self._rows + count > self._data.shape[1]:
-            grown = np.empty((len(self.columns), max(2 * self._data.shape[1], self._rows + count)))
-            grown[:, : self._rows] = self._data[:, : self._rows]
-            self._data = grown
-        if not count:
+        if not rows:
             return
-        names = [name for name in self.columns if name not in constant]
-        place = self._data[:, self._rows : self._rows + count]
-        read = [self._index[name] for name in names]
-        place[read] = np.array(list(map(attrgetter(*names), rows)), dtype=np.float64).T
-        for name, value in constant.items():
-            place[self._index[name]] = value
-        self._rows += count
+        end = self._rows + len(rows)
+        for name in self.columns:  # apart, for no thread of the process moves while one is copied
+            column = self._data[name]
+            if end > len(column):
+                column = np.empty(max(2 * len(column), end))
+                column[: self._rows] = self[name]
+                self._data[name] = column
+            if name in constant:
+                column[self._rows : end] = constant[name]
+            else:
+                values = list(map(attrgetter(name), rows))
+                column[self._rows : end] = np.array(values, dtype=np.float64)
+        self._rows = end
 
     def truncate(self, step: float) -> None:
-        """Drop the rows after `step`; `generation` tells that past rows changed."""
-        kept = self["step"] <= step
-        count = int(kept.sum())
+        """Drop the rows after `step`, as steps rise; `generation` tells that past rows changed."""
+        count = int(self["step"].searchsorted(step, "right"))
         if count < self._rows:
-            self._data[:, :count] = self._data[:, : self._rows][:, kept]
             self._rows = count
             self.generation += 1
 
@@ -136,14 +136,38 @@ class RunFeed:
             "val_accuracy" if self.start is None or self.start.balanced else "val_balanced_accuracy"
         )
 
-    def poll(self, most_bytes: int = BYTES_A_POLL) -> bool:
-        """Read what is new; tell whether anything was."""
-        everything = self._reader.read(most_bytes)
+    @property
+    def behind(self) -> bool:
+        """Tell whether more is there to read."""
+        return self._reader.behind
+
+    @property
+    def evaluations_behind(self) -> bool:
+        """Tell whether more evaluations are there to read."""
+        return self._reader.evaluations_behind
+
+    def poll_evaluations(self, most_bytes: int = BYTES_A_POLL) -> bool:
+        """Read new evaluations and events; tell whether there were any.
+
+        Raises:
+            SessionError: a file cannot be read.
+        """
+        return self._take_all(self._reader.evaluations(most_bytes))
+
+    def poll_training(self, most_bytes: int = BYTES_A_POLL) -> bool:
+        """Read new training records; tell whether there were any.
+
+        Raises:
+            SessionError: a file cannot be read.
+        """
+        return self._take_all(self._reader.training(most_bytes))
+
+    def _take_all(self, everything: Iterator[News]) -> bool:
+        before = self.version
         for news in everything:
             self._take(news)
-        if everything:
             self.version += 1
-        return bool(everything)
+        return self.version != before
 
     def val_matrix(self) -> ValMatrix:
         """Return the evaluations common to all seeds, by step."""
@@ -175,7 +199,9 @@ class RunFeed:
             records = [self._row_record(table, int(position)) for position in chosen]
             parts.append(read_losses(self.paths.attempt(int(number)), records))
         whole = [part for part in parts if part.size]
-        return np.concatenate(whole) if whole else np.empty((0, 0), np.float32)
+        if len({part.shape[1] for part in whole}) != 1:
+            return np.empty((0, 0), np.float32)
+        return np.concatenate(whole)
 
     def _row_record(self, table: Table, position: int) -> Val:
         row, crc = table["row"][position], table["crc"][position]
@@ -186,19 +212,23 @@ class RunFeed:
         )  # fmt: skip
 
     def _take(self, news: News) -> None:
-        if news.truncate_to is not None and news.attempt > 0:
-            for series in self.seeds.values():
-                series.train.truncate(news.truncate_to)
-                series.val.truncate(news.truncate_to)
-            self.seams = [step for step in self.seams if step < news.truncate_to]
-            if news.truncate_to > 0:
-                self.seams.append(news.truncate_to)
         if news.start is not None:
             self.start = news.start
         for seed, series in self.seeds.items():
+            if news.train_until is not None:
+                series.train.truncate(news.train_until)
+            if news.val_until is not None:
+                series.val.truncate(news.val_until)
             series.train.extend(of_seed(news.train, seed))
             series.val.extend(of_seed(news.val, seed), attempt=float(news.attempt))
+        if news.val_until is not None:
+            self._add_seam(news.attempt, news.val_until)
         self.events.extend(news.events)
+
+    def _add_seam(self, attempt: int, step: int) -> None:
+        self.seams = [seam for seam in self.seams if seam < step]
+        if attempt > 0 and step > 0:
+            self.seams.append(step)
 
 
 def of_seed(records: Iterable[Any], seed: int) -> list[Any]:
@@ -231,14 +261,60 @@ class SessionFeed:
         """Return the run with that id."""
         return next(run for run in self.runs if run.id == identity)
 
+    @property
+    def behind(self) -> bool:
+        """Tell whether more is there to read."""
+        return any(run.behind for run in self.runs)
+
     def poll(self, most_bytes: int = BYTES_A_POLL) -> bool:
-        """Read what is new in all runs; tell whether anything was."""
-        changed = [run.poll(most_bytes) for run in self.runs]
-        return any(changed)
+        """Read a bite of what is new in all runs; tell whether anything was.
+
+        Evaluations come first, for they are few and what people look for.
+
+        Raises:
+            SessionError: a file cannot be read; what can was read nevertheless.
+        """
+        changed = False
+        problems: list[SessionError] = []
+        for read in (RunFeed.poll_evaluations, RunFeed.poll_training):
+            for run in self.runs:
+                try:
+                    changed |= read(run, most_bytes)
+                except SessionError as problem:
+                    problems.append(problem)
+            if any(run.evaluations_behind for run in self.runs):
+                break
+        if problems:
+            raise problems[0]
+        return changed
+
+    def catch_up(self, seconds: float) -> bool:
+        """Read what is new, in bites, for about so many seconds; tell whether anything was.
+
+        Raises:
+            SessionError: a file cannot be read; what can was read nevertheless.
+        """
+        end = time.monotonic() + seconds
+        changed = False
+        problem: SessionError | None = None
+        while True:
+            try:
+                changed |= self.poll()
+            except SessionError as error:
+                problem = error
+            if not self.behind or time.monotonic() >= end:
+                break
+        if problem is not None:
+            raise problem
+        return changed
 
     def drain(self) -> None:
-        """Read everything that is there."""
-        while self.poll():
+        """Read everything that is there.
+
+        Raises:
+            SessionError: a file cannot be read.
+        """
+        while self.poll() or self.behind:
             continue
 
     def poll_status(self) -> bool:

@@ -60,7 +60,7 @@ def read_document(path: Path, kind: type[T]) -> T | None:
                 "Update valtui to open it."
             )
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise SessionError(f"{path}: is damaged ({error}).") from None
 
 

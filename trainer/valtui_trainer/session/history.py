@@ -1,17 +1,27 @@
 """Everything a run has logged, over all its attempts, with the points that a later one replaced left out.
 
-A point counts unless a later attempt has a `from_step` below its step.
+A point counts unless a later attempt has a `from_step` below its step. Evaluations and training
+records are followed apart, so that the few evaluations need not wait for the many training records.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
 
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.layout import AttemptPaths, RunPaths
 from valtui_trainer.session.records import Event, Start, Train, Val
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.tail import Tail
+
+T = TypeVar("T", Train, Val)
+
+ALL = 1 << 40
+NOTHING = -1
+"""As the step after which points no longer count: none does; all will come anew."""
 
 
 @dataclass(slots=True)
@@ -20,58 +30,111 @@ class News:
 
     Attributes:
         attempt: its number.
-        truncate_to: points after this step no longer count (a new attempt began there), or None.
         start: the attempt's start, the first time it is seen.
-        complete: nothing more was there to read.
+        val_until: evaluations after this step, of those that came before, no longer count; or None.
+        train_until: the same of training records.
     """
 
     attempt: int
-    truncate_to: int | None = None
     start: Start | None = None
+    val_until: int | None = None
+    train_until: int | None = None
     train: list[Train] = field(default_factory=list)
     val: list[Val] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        """Tell whether anything came."""
-        return bool(self.start or self.train or self.val or self.events)
+
+@dataclass(slots=True)
+class Piece(Generic[T]):
+    """Records of one kind from one attempt; those before, after the step `until`, no longer count."""
+
+    attempt: int
+    until: int | None
+    records: list[T]
 
 
-class AttemptReader:
-    """Tails the files of one attempt."""
+class Starts:
+    """The `start.json` of each attempt, read once it is there."""
 
-    def __init__(self, paths: AttemptPaths) -> None:
-        """Read the attempt at `paths` from its beginning."""
-        self.paths = paths
-        self.start: Start | None = None
-        self._train = Tail(paths.train, Train)
-        self._val = Tail(paths.val, Val)
-        self._events = Tail(paths.events, Event)
+    def __init__(self, run: RunPaths) -> None:
+        """Read those of `run`."""
+        self._run = run
+        self._known: dict[int, Start] = {}
+
+    def of(self, number: int) -> Start | None:
+        """Return the start of an attempt, or None before there is one."""
+        if number not in self._known:
+            start = read_document(self._run.attempt(number).start, Start)
+            if start is None:
+                return None
+            self._known[number] = start
+        return self._known[number]
+
+
+class Lane(Generic[T]):
+    """Follows records of one kind from attempt to attempt; steps rise, for each seed.
+
+    Attributes:
+        behind: the last call left something unread.
+        skipped: damaged lines, and records whose step does not rise, so far.
+    """
+
+    def __init__(
+        self, run: RunPaths, starts: Starts, kind: type[T], path: Callable[[AttemptPaths], Path]
+    ) -> None:
+        """Follow the records of `kind`, which lie at `path` of an attempt of `run`."""
+        self._run = run
+        self._starts = starts
+        self._kind: type[T] = kind
+        self._path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self.behind = False
+        self._attempt = -1
+        self._tail: Tail[T] | None = None
+        self._steps: dict[int, int] = {}
+        self._skipped = 0
 
     @property
     def skipped(self) -> int:
-        """Damaged lines so far."""
-        return self._train.skipped + self._val.skipped + self._events.skipped
+        """Damaged lines, and records whose step does not rise, so far."""
+        return self._skipped + (self._tail.skipped if self._tail is not None else 0)
 
-    def read(self, most_bytes: int) -> News:
-        """Return what is new."""
-        news = News(self.paths.number)
-        if self.start is None:
-            self.start = read_document(self.paths.start, Start)
-            if self.start is not None:
-                news.start = self.start
-                news.truncate_to = self.start.from_step
-        news.events = self._events.read(most_bytes)
-        for event in news.events:
-            event.message = safe(event.message)
-        if self.start is not None:
-            news.val = self._val.read(most_bytes)
-            news.train = self._train.read(most_bytes)
-        return news
+    def read(self, attempts: list[int], most_bytes: int) -> Iterator[Piece[T]]:
+        """Yield what is new, attempt by attempt; a later one is read when the former is at its end."""
+        self.behind = False
+        for number in attempts:
+            if number < self._attempt or (start := self._starts.of(number)) is None:
+                continue
+            until = None
+            if self._tail is None or number > self._attempt:
+                until = start.from_step
+                self._skipped = self.skipped
+                self._attempt = number
+                self._tail = Tail(self._path(self._run.attempt(number)), self._kind)
+                self._steps = {seed: min(step, until) for seed, step in self._steps.items()}
+                yield Piece(number, until, [])
+            records = self._tail.read(most_bytes)
+            if self._tail.restarts:  # another file in its place: all anew
+                self._begin()
+                self.behind = True
+                yield Piece(number, NOTHING, [])
+                return
+            if records:
+                yield Piece(number, None, self._rising(records))
+            if not self._tail.exhausted():
+                self.behind = True
+                return
 
-    def exhausted(self) -> bool:
-        """Tell whether all that is in the files was read."""
-        return self._train.exhausted() and self._val.exhausted()
+    def _rising(self, records: list[T]) -> list[T]:
+        steps, kept = self._steps, []
+        for record in records:
+            if record.step > steps.get(record.seed, NOTHING):
+                steps[record.seed] = record.step
+                kept.append(record)
+        self._skipped += len(records) - len(kept)
+        return kept
 
 
 class RunReader:
@@ -80,29 +143,72 @@ class RunReader:
     def __init__(self, run: RunPaths) -> None:
         """Read `run` from its beginning."""
         self._run = run
-        self._readers: list[AttemptReader] = []
+        self._starts = Starts(run)
+        self._told: set[int] = set()
+        self._events: dict[int, Tail[Event]] = {}
+        self._val = Lane(run, self._starts, Val, lambda attempt: attempt.val)
+        self._train = Lane(run, self._starts, Train, lambda attempt: attempt.train)
 
     @property
     def skipped(self) -> int:
         """Damaged lines so far, over all attempts."""
-        return sum(reader.skipped for reader in self._readers)
+        events = sum(tail.skipped for tail in self._events.values())
+        return events + self._val.skipped + self._train.skipped
 
-    def read(self, most_bytes: int = 1 << 40) -> list[News]:
-        """Return what is new, attempt by attempt; a later one is read when the former is exhausted."""
-        everything = []
+    @property
+    def evaluations_behind(self) -> bool:
+        """Tell whether there are evaluations or events that the last call left unread."""
+        return self._val.behind or not all(tail.exhausted() for tail in self._events.values())
+
+    @property
+    def behind(self) -> bool:
+        """Tell whether there is anything that the last call left unread."""
+        return self.evaluations_behind or self._train.behind
+
+    def read(self, most_bytes: int = ALL) -> Iterator[News]:
+        """Yield what is new: evaluations and events, then training records.
+
+        Raises:
+            SessionError: a file cannot be read; what was yielded counts, and does not come again.
+        """
+        yield from self.evaluations(most_bytes)
+        yield from self.training(most_bytes)
+
+    def evaluations(self, most_bytes: int = ALL) -> Iterator[News]:
+        """Yield new starts, events and evaluations, reading about `most_bytes` of a file at the most.
+
+        Raises:
+            SessionError: a file cannot be read.
+        """
         numbers = self._run.attempt_numbers()
-        for position, number in enumerate(numbers):
-            if position == len(self._readers):
-                self._readers.append(AttemptReader(self._run.attempt(number)))
-            reader = self._readers[position]
-            if position < len(numbers) - 2 and reader.exhausted():
-                continue
-            news = reader.read(most_bytes)
-            if news:
-                everything.append(news)
-            if position < len(numbers) - 1 and not reader.exhausted():
-                break
-        return everything
+        for number in numbers:
+            yield from self._events_of(number, number in numbers[-2:], most_bytes)
+        for piece in self._val.read(numbers, most_bytes):
+            start = None
+            if piece.attempt not in self._told:
+                self._told.add(piece.attempt)
+                start = self._starts.of(piece.attempt)
+            yield News(piece.attempt, start, val_until=piece.until, val=piece.records)
+
+    def training(self, most_bytes: int = ALL) -> Iterator[News]:
+        """Yield new training records, reading about `most_bytes` at the most.
+
+        Raises:
+            SessionError: a file cannot be read.
+        """
+        for piece in self._train.read(self._run.attempt_numbers(), most_bytes):
+            yield News(piece.attempt, train_until=piece.until, train=piece.records)
+
+    def _events_of(self, number: int, may_grow: bool, most_bytes: int) -> Iterator[News]:
+        known = number in self._events
+        tail = self._events.setdefault(number, Tail(self._run.attempt(number).events, Event))
+        if known and tail.exhausted() and not may_grow:
+            return
+        events = tail.read(most_bytes)
+        for event in events:
+            event.message = safe(event.message)
+        if events:
+            yield News(number, events=events)
 
 
 @dataclass(slots=True)
@@ -117,9 +223,9 @@ class History:
 
     def take(self, news: News) -> None:
         """Add what came, applying the rule for replaced points."""
-        if news.truncate_to is not None:
-            limit = news.truncate_to
+        if (limit := news.train_until) is not None:
             self.train = [record for record in self.train if record.step <= limit]
+        if (limit := news.val_until) is not None:
             self.val = [(number, record) for number, record in self.val if record.step <= limit]
         if news.start is not None:
             self.starts.append(news.start)
@@ -129,11 +235,17 @@ class History:
 
 
 def read_history(run: RunPaths) -> History:
-    """Return everything `run` has logged that counts."""
+    """Return everything `run` has logged that counts.
+
+    Raises:
+        SessionError: a file cannot be read, or is of a newer valtui.
+    """
     history = History()
     reader = RunReader(run)
-    while news := reader.read():
-        for part in news:
-            history.take(part)
+    while True:
+        for news in reader.read():
+            history.take(news)
+        if not reader.behind:
+            break
     history.skipped = reader.skipped
     return history

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from valtui_trainer.session.append import Appender
 from valtui_trainer.session.documents import read_document, write_document
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import AttemptPaths
 from valtui_trainer.session.patience import Patience
 from valtui_trainer.session.records import LossesHeader, Val
@@ -50,26 +51,35 @@ class LossRows:
 def read_losses(attempt: AttemptPaths, records: list[Val]) -> Losses:
     """Return the rows that `records` of this attempt name, shape (len(records), columns).
 
-    A row that is missing or whose CRC does not fit is NaN. Shape (0, 0) where nothing was logged.
+    A row that is missing, cannot be read, or whose CRC does not fit, is NaN. Shape (0, 0) where
+    nothing was logged, or nothing of it can be read.
     """
     import numpy as np
 
-    header = read_document(attempt.losses_header, LossesHeader)
-    if header is None or not records:
+    try:
+        header = read_document(attempt.losses_header, LossesHeader)
+        descriptor = os.open(attempt.losses, os.O_RDONLY | os.O_CLOEXEC)
+    except (SessionError, OSError):
         return np.empty((0, 0), np.float32)
-    width = header.columns * 4
-    rows = np.full((len(records), header.columns), np.nan, np.float32)
     try:
-        descriptor = os.open(attempt.losses, os.O_RDONLY)
-    except OSError:
-        return rows
-    try:
+        width = 4 * header.columns if header is not None else 0
+        if not records or not 0 < width <= os.fstat(descriptor).st_size:
+            return np.empty((0, 0), np.float32)
+        rows = np.full((len(records), width // 4), np.nan, np.float32)
         for position, record in enumerate(records):
             if record.row is None:
                 continue
-            content = os.pread(descriptor, width, record.row * width)
+            content = read_row(descriptor, width, record.row)
             if len(content) == width and zlib.crc32(content) == record.crc:
                 rows[position] = np.frombuffer(content, "<f4")
+        return rows
     finally:
         os.close(descriptor)
-    return rows
+
+
+def read_row(descriptor: int, width: int, number: int) -> bytes:
+    """Return the bytes of a row, or fewer where it cannot be read."""
+    try:
+        return os.pread(descriptor, width, number * width)
+    except (OSError, OverflowError):
+        return b""

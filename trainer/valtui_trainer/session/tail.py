@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.records import Train, Val, restore_not_finite
 
 T = TypeVar("T", bound=Struct)
 
-CHUNK = 1 << 20
+CHUNK = 256 << 10
+"""Decoded in one call, in which no other thread of the process moves: a millisecond or so."""
+
 LONGEST_LINE = 1 << 20
+EXACT = 2**53
+"""Larger whole numbers have no place of their own among floats."""
+
+PLACES = frozenset({"n", "time", "step", "epoch", "seed", "row", "crc", "nf"})
+"""Fields that are always finite, whatever a damaged `nf` says."""
 
 
 class Tail(Generic[T]):
@@ -22,6 +31,7 @@ class Tail(Generic[T]):
     Attributes:
         skipped: damaged lines so far.
         missed: records that the numbering says are missing.
+        restarts: how often the file had become shorter, hence another one, and was begun anew.
     """
 
     def __init__(self, path: Path, kind: type[T]) -> None:
@@ -29,41 +39,56 @@ class Tail(Generic[T]):
         self.path = path
         self.skipped = 0
         self.missed = 0
+        self._at_end = False
+        self.restarts = 0
+        self._places = issubclass(kind, Train | Val)
         self._decoder = msgspec.json.Decoder(kind)
+        self._begin()
+
+    def _begin(self) -> None:
         self._offset = 0
         self._torn = b""
         self._too_long = False
         self._expected = 0
-        self._nuls = 0
 
     def read(self, most_bytes: int = 1 << 40) -> list[T]:
         """Return the records that came since the last call, reading about `most_bytes` at the most.
 
         The file is opened anew each time: on NFS an open file's size is cached.
+
+        Raises:
+            SessionError: the file cannot be read. What was read before is given first, without the
+                error, which the next call then meets; nothing is lost or given twice.
         """
         records: list[T] = []
+        self._at_end = True
         try:
             with self.path.open("rb") as file:
+                if file.seek(0, os.SEEK_END) < self._offset:
+                    self.restarts += 1
+                    self._begin()
                 file.seek(self._offset)
                 while most_bytes > 0:
-                    chunk = file.read(min(CHUNK, most_bytes))
+                    wanted = min(CHUNK, most_bytes)
+                    chunk = file.read(wanted)
                     usable = chunk.rstrip(b"\0")
-                    self._nuls = len(chunk) - len(usable)
                     self._offset += len(usable)
                     most_bytes -= len(usable)
                     self._take(usable, records)
-                    if len(usable) < CHUNK:
+                    self._at_end = len(usable) < wanted
+                    if self._at_end:
                         break
         except (FileNotFoundError, NotADirectoryError):
             return records
+        except OSError as error:
+            if not records:
+                raise SessionError(f"{self.path}: cannot be read ({error.strerror}).") from None
+            self._at_end = False
         return records
 
     def exhausted(self) -> bool:
-        """Tell whether everything that is in the file now was read, but for NULs at its end."""
-        try:
-            return self._offset + self._nuls >= self.path.stat().st_size
-        except OSError:
-            return True
+        """Tell whether the last call left nothing unread, but for NULs at the end."""
+        return self._at_end
 
     def _take(self, chunk: bytes, records: list[T]) -> None:
         whole, newline, rest = chunk.rpartition(b"\n")
@@ -88,11 +113,31 @@ class Tail(Generic[T]):
         if not found:
             return
         self._count(found)
-        if isinstance(found[0], Train | Val):
-            for record in found:
-                if record.nf:  # type: ignore[attr-defined]
-                    restore_not_finite(record)  # type: ignore[arg-type]
+        if self._places:
+            found = self._placed(found)
         records.extend(found)
+
+    def _placed(self, found: list[Any]) -> list[T]:
+        """Leave out what has no place on any axis; put NaN and infinity back."""
+        kept = [
+            record
+            for record in found
+            if 0 <= record.step <= EXACT
+            and 0 <= record.epoch <= EXACT
+            and 0 <= record.time <= EXACT
+        ]
+        if isinstance(found[0], Val):
+            kept = [
+                record
+                for record in kept
+                if 0 <= (record.row or 0) <= EXACT and 0 <= (record.crc or 0) <= EXACT
+            ]
+        if any(record.nf for record in kept):
+            kept = [record for record in kept if not record.nf or PLACES.isdisjoint(record.nf)]
+            for record in kept:
+                restore_not_finite(record)
+        self.skipped += len(found) - len(kept)
+        return kept
 
     def _decode_one_by_one(self, lines: bytes) -> list[T]:
         found = []

@@ -32,6 +32,7 @@ from valtui_trainer.session.safe import safe
 
 POLL_SECONDS = 0.2
 CALM_POLL_SECONDS = 0.5
+PAINT_SECONDS = 0.02
 STATUS_SECONDS = 1.0
 METER_SECONDS = 2.0
 COURSE = 24
@@ -51,7 +52,7 @@ class LiveScreen(RunCommands):
     BINDINGS = bindings("live")
 
     def __init__(self, feed: SessionFeed) -> None:
-        """Follow the session of `feed`, which was read once already."""
+        """Follow the session of `feed`, of which something was read already."""
         super().__init__()
         self.feed = feed
         self.x_axis: Axis = "epoch"
@@ -99,36 +100,45 @@ class LiveScreen(RunCommands):
         self._show_runs()
         self._show_head()
         self.call_after_refresh(self._load_measures)
-        self._follow()
         self._watch_states()
         self._watch_device()
 
     @work(exclusive=True, group="measures", description="load what intervals need")
     async def _load_measures(self) -> None:
-        """Load scipy after the first curves are on the screen, then draw the volatility too."""
+        """Load scipy after the first curves are on the screen, then draw the volatility too, and follow."""
         await asyncio.to_thread(volatility, [1.0, 2.0, 1.5] * 4)
         self._can_measure = True
         if self.on_top:
             self._redraw()
+        self._follow()
 
     @work(exclusive=True, group="follow", description="read what is new")
     async def _follow(self) -> None:
         """Read what came, five times a second while something comes; skip frames on a stalled line."""
         waiting = False
         while not self.feed.gone:
+            problem = None
             try:
                 async with self._reading:
-                    changed = await asyncio.to_thread(self.feed.poll)
+                    changed = await asyncio.to_thread(self.feed.catch_up, POLL_SECONDS)
             except (SessionError, OSError) as error:
-                self._say_wrong(error)
-                await asyncio.sleep(STATUS_SECONDS)
-                continue
-            waiting = waiting or changed
+                problem, changed = error, True  # what can be read was read
+            waiting = waiting or changed or any(curves.behind for curves in self.curves.values())
             if waiting and self.on_top and not self._line_is_stalled():
                 waiting = False
                 self._redraw()
-            calm = self.feed.ended and not changed
-            await asyncio.sleep(CALM_POLL_SECONDS if calm else POLL_SECONDS)
+            if problem is not None:
+                waiting = True  # the next frame without a problem takes its sentence away
+                self._say_wrong(problem)
+            await asyncio.sleep(self._pause(problem is not None, changed))
+
+    def _pause(self, wrong: bool, changed: bool) -> float:
+        """Return the seconds until the next look; enough to paint while more is there to read or draw."""
+        if wrong:
+            return STATUS_SECONDS
+        if self.feed.behind or any(curves.behind for curves in self.curves.values()):
+            return PAINT_SECONDS
+        return CALM_POLL_SECONDS if self.feed.ended and not changed else POLL_SECONDS
 
     @work(exclusive=True, group="states", description="look who is alive")
     async def _watch_states(self) -> None:

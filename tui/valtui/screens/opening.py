@@ -1,7 +1,11 @@
-"""Between the wish to see a session and its first curves: reads the log off the screen's thread."""
+"""Between the wish to see a session and its first curves: reads of the log what a moment allows.
+
+Evaluations come first. The live screen reads on.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -15,8 +19,11 @@ if TYPE_CHECKING:
     from valtui_trainer.session.layout import SessionPaths
 
 
+READ_SECONDS = 0.2
+
+
 class OpeningScreen(Screen[None]):
-    """Reads a session, then makes way for its live screen."""
+    """Begins to read a session, then makes way for its live screen."""
 
     BINDINGS = [Binding("escape", "app.back", "back")]  # noqa: RUF012
 
@@ -41,10 +48,11 @@ class OpeningScreen(Screen[None]):
 
         try:
             feed = SessionFeed(self._session)
-            feed.drain()
         except (SessionError, OSError) as error:
             self.app.call_from_thread(self._refuse, str(error))
             return
+        with suppress(SessionError):  # the live screen meets it again, and says it
+            feed.catch_up(READ_SECONDS)
         import valtui.screens.live  # noqa: F401  imported here, so that the screen's thread need not
 
         self.app.call_from_thread(self._show, feed)
@@ -54,7 +62,7 @@ class OpeningScreen(Screen[None]):
         self.on_screen_resume()
 
     def on_screen_resume(self) -> None:
-        """Make way for the live screen, once the session was read and nothing lies above."""
+        """Make way for the live screen, once its first points were read and nothing lies above."""
         if self._feed is not None and self.app.screen is self:
             from valtui.screens.live import LiveScreen
 
