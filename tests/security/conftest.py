@@ -103,7 +103,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory, digits: Path) -> Iterator[
     write_presets(place, digits)
     write_photos(place / "photos", digits)
     write_lures(place)
-    environment = os.environ | {
+    # Torch leaves its own choice in the environment of a process that loaded it, such as this one.
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("TORCH", "TRITON"))
+    }
+    environment = inherited | {
         "VALTUI_HOME": str(home),
         "XDG_CONFIG_HOME": str(place / "config"),
         "TMPDIR": str(place / "temporary"),

@@ -24,6 +24,8 @@ from valtui_trainer.session.heartbeat import HeartbeatFile
 from valtui_trainer.session.layout import SessionPaths, prepare_home
 from valtui_trainer.session.listing import session_size
 from valtui_trainer.session.locks import acquire
+from valtui_trainer.session.records import Heartbeat
+from valtui_trainer.supervise import begin, launch
 from valtui_trainer.supervise.launch import detached
 from valtui_trainer.training.data import cache
 
@@ -58,8 +60,10 @@ def words_for(command: list[str], session: str, out: Path) -> list[str]:
 
 
 @pytest.fixture
-def linked(home: Path, tmp_path: Path) -> SessionPaths:
-    """A session that is only a link to one elsewhere."""
+def linked(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SessionPaths:
+    """A session that is only a link to one elsewhere; a guard that fails starts nothing."""
+    monkeypatch.setattr(begin, "ensure_supervisor", lambda session: None)
+    monkeypatch.setattr(launch, "ensure_supervisor", lambda session: None)
     real, _ = make_session(tmp_path / "elsewhere", steps=20, status="stopped")
     prepare_home(home)
     (home / "sessions" / real.id).symlink_to(real.folder)
@@ -109,13 +113,17 @@ def open_log(path: Path) -> None:
     process.wait()
 
 
+def beat(path: Path) -> None:
+    HeartbeatFile(path).write(Heartbeat(beat=1, loop=1, phase="", step=1, total=1, rate=1.0))
+
+
 def write_cache(path: Path) -> None:
     cache.write(path, {"a": np.zeros(1)})
 
 
 WRITERS: dict[str, Callable[[Path], object]] = {
     "val.jsonl": Records,
-    "heartbeat": HeartbeatFile,
+    "heartbeat": beat,
     "run.lock": acquire,
     "trainer.log": open_log,
     "session.json": lambda path: write_bytes(path, b"{}"),
