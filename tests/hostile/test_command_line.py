@@ -20,7 +20,7 @@ from valtui.cli.main import main
 from valtui_trainer.session.layout import SessionPaths
 
 QUICK = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 numbers = itertools.count()
 
