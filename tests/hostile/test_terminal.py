@@ -35,12 +35,9 @@ SEQUENCES = re.compile("\x1b\\[([?<>=]?)([0-9;]*)\\$?([A-Za-z])")
 
 
 @contextlib.contextmanager
-def opened(*arguments: str, place: Path) -> Iterator[tuple[Terminal, list[bytes]]]:
+def opened(*arguments: str) -> Iterator[tuple[Terminal, list[bytes]]]:
     """`valtui ARGUMENTS` in a terminal, and all bytes it has sent so far."""
-    terminal = Terminal(
-        [*VALTUI, *arguments], 170, 60, VALTUI_HOME=os.environ["VALTUI_HOME"],
-        PYTHONPATH=os.environ.get("PYTHONPATH", ""),
-    )  # fmt: skip
+    terminal = Terminal([*VALTUI, *arguments], 170, 60, VALTUI_HOME=os.environ["VALTUI_HOME"])
     try:
         yield terminal, []
     finally:
@@ -81,10 +78,8 @@ def session(home: Path) -> str:
     return hostile_session(home, lambda: next(found), FOLDERS, steps=80).id
 
 
-def test_every_screen_shows_hostile_text_literally_and_the_app_lives(
-    session: str, tmp_path: Path
-) -> None:
-    with opened("open", session, place=tmp_path) as (terminal, sent):
+def test_every_screen_shows_hostile_text_literally_and_the_app_lives(session: str) -> None:
+    with opened("open", session) as (terminal, sent):
         sees(terminal, sent, *SHOWN, "failed: ")
         title = terminal.screen.title
         terminal.press("v")
