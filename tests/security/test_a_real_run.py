@@ -16,9 +16,6 @@ from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.records import Start
 
 pytestmark = pytest.mark.slow
-TORCH = pytest.mark.xfail(
-    reason="torch's first optimizer makes /tmp/torchinductor_<user>; the trainer must set its cache"
-)
 HARMLESS = ("/dev/null", "/dev/tty", "/dev/pts/", "/proc/self/")
 
 
@@ -77,12 +74,10 @@ def test_a_listening_socket_would_be_seen(tmp_path: Path) -> None:
     assert kinds == {"unix", "tcp"}
 
 
-@TORCH
 def test_nothing_is_written_to_the_folder_for_temporary_files(watched: Watched) -> None:
     assert list((watched.place / "temporary").iterdir()) == []
 
 
-@TORCH
 def test_nothing_is_written_outside_the_home_and_what_was_named(watched: Watched) -> None:
     allowed = (f"{watched.home}/", str(watched.home), f"{watched.place}/out", *HARMLESS)
     written = [one for one in watched.events if not one["event"].startswith("socket.")]

@@ -150,19 +150,22 @@ def new_session(
     seeds: Sequence[int] = (0,),
     identity: str | None = None,
     question: str = "Does a larger batch calm it?",
+    parallel: int = 2,
+    code_path: str = "",
 ) -> tuple[SessionPaths, list[RunSpec]]:
     """Make a session whose runs are all still queued."""
     chosen = presets or {"batch-32": Preset(), "batch-128": Preset(batch_size=128)}
     name = identity or session_id("batch-size")
     spec = SessionSpec(
         id=name, created=utc_now(), title="batch-size", study="batch-size", question=question,
-        presets=list(chosen), device="cpu", parallel=2, host="here", versions={"valtui": "0.1.0"},
-        command=["valtui", "run", "batch-size"],
+        presets=list(chosen), device="cpu", parallel=parallel, host="here",
+        versions={"valtui": "0.1.0"}, command=["valtui", "run", "batch-size"], allow_code=bool(code_path),
     )  # fmt: skip
     runs = [
         RunSpec(
             id=preset_name, preset_name=preset_name, preset=preset, seeds=list(seeds), device="cpu",
-            threads=1, position=position, session=name,
+            threads=1, position=position, session=name, allow_code=bool(code_path),
+            code_path=code_path,
         )
         for position, (preset_name, preset) in enumerate(chosen.items())
     ]  # fmt: skip

@@ -32,7 +32,7 @@ def make_folder(path: Path) -> Path:
     """Make `path` and what is above it, for this user only, whatever the umask.
 
     Raises:
-        SessionError: it cannot be made or written, or it is somebody else's.
+        SessionError: it cannot be made.
     """
     try:
         if not path.parent.exists():
@@ -54,10 +54,15 @@ def prepare_home(path: Path) -> Path:
     """Return the home folder, made and proven writable.
 
     Raises:
-        SessionError: it cannot be written, or the disk has no room.
+        SessionError: it cannot be written, it is somebody else's, or the disk has no room.
     """
-    make_folder(path)
-    make_folder(path / "sessions")
+    for folder in (path, path / "sessions"):
+        make_folder(folder)
+        if os.geteuid() not in (0, folder.stat().st_uid):
+            raise SessionError(
+                f"{folder} belongs to another user. Choose a folder of your own with --home or "
+                "$VALTUI_HOME."
+            )
     probe = path / f".write-{secrets.token_hex(4)}"
     try:
         descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)
@@ -184,7 +189,9 @@ class RunPaths:
     def attempt_numbers(self) -> list[int]:
         """Return the numbers of all attempts, in order."""
         try:
-            return sorted(int(name) for name in os.listdir(self.attempts) if name.isdigit())
+            return sorted(
+                int(name) for name in os.listdir(self.attempts) if name.isascii() and name.isdigit()
+            )
         except OSError:
             return []
 

@@ -92,6 +92,8 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     Attributes:
         position: its place in the session, which decides its key and colour.
         data_root: where torchvision's sets lie or are downloaded to; empty: `data` in the home folder.
+        allow_code: whether the model may be the user's own, `module:Class`.
+        code_path: the folder that such a module is looked for in, after all that is installed.
     """
 
     id: str
@@ -104,6 +106,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     session: str
     data_root: str = ""
     allow_code: bool = False
+    code_path: str = ""
     schema: int = SCHEMA
 
 

@@ -109,6 +109,7 @@ def make_run(
         session=session.id,
         data_root=os.environ.get("VALTUI_DATA", ""),
         allow_code=allow_code,
+        code_path=os.getcwd() if allow_code else "",
     )
 
 

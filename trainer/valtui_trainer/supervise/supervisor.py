@@ -84,6 +84,10 @@ class Supervisor:
 
     def tick(self) -> bool:
         """Do what is due; tell whether there may be more to come."""
+        if (
+            not self.session.spec.exists()
+        ):  # deleted: trainers end by themselves, nobody can be told
+            return False
         self.pending.extend(self.inbox.take())
         self.reap()
         self.adopt()
@@ -127,12 +131,11 @@ class Supervisor:
     def start(self, run: RunPaths, spec: RunSpec) -> None:
         """Start the next attempt of `run`."""
         attempt = add_attempt(run)
-        code = {"VALTUI_CODE_PATH": os.getcwd()} if spec.allow_code else {}
         try:
             process = detached(
                 ["-m", "valtui_trainer", "run", str(attempt.folder)],
                 attempt.log,
-                {"OMP_NUM_THREADS": str(spec.threads), **code},
+                {"OMP_NUM_THREADS": str(spec.threads)},
             )
             pidfd = os.pidfd_open(process.pid)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +137,10 @@ def build_model(
         ModelError: there is no such model, or it does not fit the images.
     """
     height, width, channels = shape
+    if spec.allow_code and spec.code_path and spec.code_path not in sys.path:
+        sys.path.append(
+            spec.code_path
+        )  # last, so that a file there stands in for nothing installed
     with generators.seeded_init(seed):
         return models.build(
             spec.preset.model,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sys
 import time
 import traceback
@@ -114,9 +115,16 @@ def prefer_to_die_first() -> None:
         return
 
 
+def keep_to(home: Path) -> None:
+    """Have torch keep its caches in `home`, private, where it would use a predictable name in /tmp."""
+    os.umask(0o077)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "cache" / "torch"))
+
+
 def main(folder: str) -> int:
     """Run the attempt in `folder`, and see to it that the session's queue goes on after it."""
     sys.stdout = sys.stderr = Lenient(sys.stderr)
+    keep_to(Places.of(Path(folder)).session.folder.parents[1])
     began = time.monotonic()
     code = run_attempt(Path(folder))
     try:

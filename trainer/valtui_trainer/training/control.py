@@ -1,6 +1,7 @@
 """What the outside wants of a trainer: commands, looked for once a second, and signals.
 
-A thread of its own beats the heart and looks for commands, so that the loop only reads flags.
+A thread of its own beats the heart, looks for commands and hears signals, so that the loop only
+reads flags, and a loop that is stuck outside Python is still ended by a second SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import contextlib
 import faulthandler
 import os
 import queue
+import select
 import signal
 import sys
 import threading
@@ -25,6 +27,7 @@ from valtui_trainer.session.tail import Tail
 
 BEAT_SECONDS = 1.0
 FROZEN_SECONDS = 60
+TERM_SECONDS = 120.0
 STDERR = 2
 LONG_DEADLINE = 1800.0
 
@@ -61,6 +64,7 @@ class Control:
         self._loop_seen, self._loop_at = -1, time.monotonic()
         self._dumped_loop = -1
         self._beating = threading.Lock()
+        self._term_at: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(
             target=self._beat_until_ended, name="heartbeat", daemon=True
@@ -68,7 +72,9 @@ class Control:
 
     def begin(self) -> None:
         """Start beating and listening; SIGTERM asks for a stop, a second one ends at once."""
-        signal.signal(signal.SIGTERM, self._on_term)
+        self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._woken_before = signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         with contextlib.suppress(OSError):
@@ -78,7 +84,11 @@ class Control:
     def end(self) -> None:
         """Stop beating; the last beat is written."""
         self._ended.set()
+        os.write(self._waker, b"\0")
         self._thread.join(timeout=5)
+        signal.set_wakeup_fd(self._woken_before)
+        os.close(self._woken)
+        os.close(self._waker)
         faulthandler.cancel_dump_traceback_later()
         with contextlib.suppress(OSError):
             self.beat()
@@ -122,13 +132,26 @@ class Control:
         self.loop += 1
 
     def _beat_until_ended(self) -> None:
-        while not self._ended.wait(BEAT_SECONDS):
+        while True:
+            signals = self._wait()
+            if self._ended.is_set():
+                return
+            for number in signals:
+                if number == signal.SIGTERM:
+                    self._on_term()
             for command in self._inbox.take():
                 if command.run == self._run.id:
                     self._take(command)
             with contextlib.suppress(OSError):  # a beat that cannot be written is missed, no more
                 self.beat()
             self._dump_if_hung()
+            self._end_if_deaf()
+
+    def _wait(self) -> bytes:
+        """Wait for the next beat or a signal; return the numbers of the signals that came."""
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        return os.read(self._woken, 64) if poll.poll(BEAT_SECONDS * 1000) else b""
 
     def _dump_if_hung(self) -> None:
         """Print once where every thread is when the loop stands still past its deadline.
@@ -155,11 +178,20 @@ class Control:
         self.commands.put(command)
         self.changed.set()
 
-    def _on_term(self, *_: object) -> None:
-        if self.stop and self.stop_reason == "stopped by SIGTERM":
+    def _on_term(self) -> None:
+        if self._term_at is not None:
             os.killpg(os.getpgrp(), signal.SIGKILL)
-        # Flags only: the interrupted code may hold the event's lock.
+        self._term_at = time.monotonic()
+        say("SIGTERM: it stops after this step; a second one ends it at once.")
         self.stop, self.stop_reason = True, "stopped by SIGTERM"
+        self.changed.set()
+
+    def _end_if_deaf(self) -> None:
+        """End at once when a stop by SIGTERM took longer than the loop's phase may."""
+        if self._term_at is None or self.deadline is None:
+            return
+        if time.monotonic() - self._term_at > max(TERM_SECONDS, self.deadline):
+            os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def answered(session: SessionPaths, run: RunPaths) -> set[str]:

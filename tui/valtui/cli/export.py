@@ -116,6 +116,6 @@ def refuse_overwriting(files: list[Path], force: bool) -> None:
     Raises:
         CommandError: naming the first that is there.
     """
-    there = [path for path in files if path.exists()]
+    there = [path for path in files if path.exists() or path.is_symlink()]
     if there and not force:
         raise CommandError(f"{there[0]} is there already; --force overwrites it.", 2)

@@ -6,6 +6,8 @@ A value that is not finite is written as nan, inf or -inf; one that was not meas
 from __future__ import annotations
 
 import csv
+import os
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -90,11 +92,11 @@ def cell(value: Any) -> Any:
 
 def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Write one file by way of a temporary name; return the number of rows."""
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     count = 0
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            temporary.chmod(FILE_MODE)
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(header)
             for row in rows:
