@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from support.broken_reads import BrokenReads
+from support.open_files import close_all
 from support.sessions import begin_attempt, make_session, new_session, train_record
 from valtui_trainer.session.create import add_attempt
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import History, RunReader, read_history
 from valtui_trainer.session.losses import read_losses
 from valtui_trainer.session.records import Event
@@ -157,3 +164,89 @@ def test_rows_of_losses_come_back_and_damaged_ones_are_nan(home: Path) -> None:
     assert np.isnan(rows[1]).all()
     assert rows[0].mean() == pytest.approx(records[0].val_loss, rel=1e-5)
     assert rows[2].mean() == pytest.approx(records[2].val_loss, rel=1e-5)
+
+
+def test_steps_that_do_not_rise_are_left_out_and_counted(home: Path) -> None:
+    session, (spec, *_) = new_session(home)
+    run = session.run(spec.id)
+    writer = begin_attempt(run, spec)
+    for step in (10, 20, 20, 15, 30):
+        writer.train.append(train_record(step))
+
+    history = read_history(run)
+
+    assert [record.step for record in history.train] == [10, 20, 30]
+    assert history.skipped == 2
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.integers(0, 12_000), st.integers(0, 12_000)), max_size=6))
+def test_a_log_that_is_cut_or_replaced_by_a_shorter_one_is_read_as_if_it_always_had_been_so(
+    home: Path, turns: list[tuple[int, int]]
+) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    _, (writer, *_) = make_session(home, steps=60, status=None)
+    writer = begin_attempt(writer.run, writer.spec, from_step=40)
+    writer.curves(range(41, 101))
+    train, val = writer.attempt.train.read_bytes(), writer.attempt.val.read_bytes()
+    reader, history = RunReader(writer.run), History()
+
+    for train_end, val_end in [*turns, (len(train), len(val))]:
+        writer.attempt.train.write_bytes(train[:train_end])
+        writer.attempt.val.write_bytes(val[:val_end])
+        while True:
+            for news in reader.read(most_bytes=1000):
+                history.take(news)
+            if not reader.behind:
+                break
+
+        whole = read_history(writer.run)
+        assert (history.train, history.val) == (whole.train, whole.val)
+    close_all()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_log_that_cannot_be_read_for_a_while_loses_and_doubles_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    _, (writer, *_) = make_session(home, steps=60, status=None)
+    begin_attempt(writer.run, writer.spec, from_step=40).curves(range(41, 81))
+    whole = read_history(writer.run)
+    attempt = writer.run.attempt(1)
+    broken = BrokenReads(monkeypatch)
+    reader, history = RunReader(writer.run), History()
+
+    def read() -> None:
+        for news in reader.read():
+            history.take(news)
+
+    for path in (writer.attempt.events, attempt.start, writer.attempt.val, attempt.train):
+        broken.at_open(path, number)
+        with pytest.raises(SessionError, match="cannot be read"):
+            read()
+        broken.mend()
+    read()
+
+    assert (history.train, history.val) == (whole.train, whole.val)
+    assert history.starts == whole.starts
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"{",
+        b'{"columns": -3, "validation_digest": ""}',
+        b'{"columns": 1%s, "validation_digest": ""}',
+    ],
+    ids=["damaged", "negative", "absurd"],
+)
+def test_rows_of_losses_with_a_header_that_cannot_be_true_are_none(
+    home: Path, header: bytes
+) -> None:
+    _, (writer, *_) = make_session(home, steps=30)
+    records = [record for _, record in read_history(writer.run).val]
+    writer.attempt.losses_header.write_bytes(header.replace(b"%s", b"0" * 20))
+
+    assert read_losses(writer.attempt, records).shape == (0, 0)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import math
-import resource
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.broken_reads import BrokenReads
 from support.sessions import train_record, val_record
 from valtui_trainer.session.append import Records
-from valtui_trainer.session.records import Event, Train, Val
-from valtui_trainer.session.tail import LONGEST_LINE, Tail
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.records import Event, Train, Val, encode
+from valtui_trainer.session.tail import CHUNK, LONGEST_LINE, Tail
 
 COUNT = 8
 
@@ -139,20 +142,49 @@ def test_a_nul_run_longer_than_what_is_read_at_once_stops_nothing(log: Path) -> 
     assert steps(tail.read()) == [1]
 
 
-def test_a_very_long_line_is_skipped_in_bounded_memory(log: Path) -> None:
-    line = log.read_bytes().splitlines(keepends=True)[0]
-    with log.open("ab") as file:
+@pytest.mark.parametrize(
+    ("kind", "record"),
+    [
+        (Train, train_record(1)),
+        (Val, val_record(1)),
+        (Event, Event(n=0, time=1.0, kind="phase", message="training")),
+    ],
+    ids=["train", "val", "events"],
+)
+def test_a_line_of_10_MB_is_skipped_in_bounded_memory(
+    tmp_path: Path, kind: type[Train | Val | Event], record: Train | Val | Event
+) -> None:
+    path = tmp_path / "log.jsonl"
+    line = encode(record) + b"\n"
+    with path.open("wb") as file:
+        file.write(line)
         for _ in range(10):
-            file.write(b"y" * (1 << 20))
+            file.write(b'{"message": "' + b"y" * (1 << 20))
         file.write(b"\n" + line)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    tail = Tail(log, Train)
+    tail = Tail(path, kind)
+    tracemalloc.start()
 
     found = tail.read()
 
-    assert len(found) == COUNT + 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found) == 2
     assert tail.skipped == 1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 8_000  # kB
+    assert peak < 4 * LONGEST_LINE
+
+
+def test_ten_thousand_records_are_held_once_beside_a_chunk(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b"".join(encode(train_record(step)) + b"\n" for step in range(10_000)))
+    tail = Tail(path, Train)
+    tracemalloc.start()
+
+    held = sum(len(tail.read(CHUNK)) for _ in range(20))
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert held == 10_000
+    assert peak < 12 * CHUNK
 
 
 def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
@@ -190,6 +222,104 @@ def test_a_marker_for_a_field_we_do_not_know_is_ignored(tmp_path: Path) -> None:
 
 def test_records_are_numbered_from_zero(log: Path) -> None:
     assert [record.n for record in Tail(log, Train).read()] == list(range(COUNT))
+
+
+@pytest.mark.parametrize("field", ["time", "step", "epoch", "seed", "n"])
+def test_a_marker_cannot_take_a_record_off_the_axes(tmp_path: Path, field: str) -> None:
+    path = tmp_path / "train.jsonl"
+    Records(path).append(train_record(1))
+    path.write_text(path.read_text().replace('"nf":null', f'"nf":{{"{field}":"nan"}}'))
+    tail = Tail(path, Train)
+
+    assert tail.read() == []
+    assert tail.skipped == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"step": 2**70}, {"step": -1}, {"epoch": 1e300}, {"time": -5.0}]
+)
+def test_a_record_that_has_no_place_on_an_axis_is_skipped(
+    tmp_path: Path, change: dict[str, float]
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(encode(train_record(**{"step": 3, **change})) + b"\n")
+    tail = Tail(path, Train)
+
+    assert tail.read() == []
+    assert tail.skipped == 1
+
+
+def test_a_file_that_became_shorter_is_read_anew(log: Path) -> None:
+    lines = log.read_bytes().splitlines(keepends=True)
+    tail = Tail(log, Train)
+    tail.read()
+
+    log.write_bytes(b"".join(lines[4:6]))
+
+    assert steps(tail.read()) == [5, 6]
+    assert tail.restarts == 1
+    assert tail.read() == []
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EACCES])
+def test_a_file_that_cannot_be_opened_is_told_in_a_sentence_and_read_later(
+    log: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    broken = BrokenReads(monkeypatch)
+    tail = Tail(log, Train)
+    broken.at_open(log, number)
+
+    with pytest.raises(SessionError, match="cannot be read"):
+        tail.read()
+    broken.mend()
+
+    assert steps(tail.read()) == list(range(1, COUNT + 1))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_an_error_amid_a_file_loses_nothing_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b"".join(encode(train_record(step)) + b"\n" for step in range(5_000)))
+    broken = BrokenReads(monkeypatch)
+    broken.after(path, reads=2, number=number)
+    tail = Tail(path, Train)
+
+    found = tail.read()
+    assert 0 < len(found) < 5_000
+    assert not tail.exhausted()
+    broken.after(path, reads=0, number=number)
+    with pytest.raises(SessionError, match=r"train\.jsonl: cannot be read"):
+        tail.read()
+    broken.mend()
+
+    assert steps(found + tail.read()) == list(range(5_000))
+    assert tail.exhausted()
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 600)), max_size=30))
+def test_a_reader_beside_a_writer_that_tears_lines_reads_the_same_as_at_once(
+    log: Path, turns: list[tuple[int, int]]
+) -> None:
+    content = log.read_bytes()
+    growing = log.with_name("growing.jsonl")
+    growing.write_bytes(b"")
+    tail = Tail(growing, Train)
+    found: list[Train] = []
+
+    end = 0
+    for grows_by, most_bytes in turns:
+        end += grows_by
+        growing.write_bytes(content[:end])
+        found += tail.read(most_bytes)
+    found += tail.read()
+
+    assert found == Tail(growing, Train).read()
+    assert (tail.skipped, tail.missed) == (0, 0)
 
 
 @settings(

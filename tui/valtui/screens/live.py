@@ -33,6 +33,9 @@ from valtui_trainer.session.safe import safe
 POLL_SECONDS = 0.2
 CALM_POLL_SECONDS = 0.5
 PAINT_SECONDS = 0.02
+SETTLE_SECONDS = 0.1
+"""What the first frames take: work in a thread beside them would make them last twice as long."""
+
 STATUS_SECONDS = 1.0
 METER_SECONDS = 2.0
 COURSE = 24
@@ -106,6 +109,7 @@ class LiveScreen(RunCommands):
     @work(exclusive=True, group="measures", description="load what intervals need")
     async def _load_measures(self) -> None:
         """Load scipy after the first curves are on the screen, then draw the volatility too, and follow."""
+        await asyncio.sleep(SETTLE_SECONDS)
         await asyncio.to_thread(volatility, [1.0, 2.0, 1.5] * 4)
         self._can_measure = True
         if self.on_top:

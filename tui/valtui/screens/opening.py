@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from valtui_trainer.session.layout import SessionPaths
 
 
-READ_SECONDS = 0.2
+READ_SECONDS = 0.1
 
 
 class OpeningScreen(Screen[None]):
