@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from support.sessions import new_session
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.supervise.launch import ensure_supervisor
+
+CAPBSET_DROP, DAC_OVERRIDE, DAC_READ_SEARCH = 24, 1, 2
 
 
 def small(digits: Path, **settings: object) -> Preset:
@@ -28,6 +32,29 @@ def begin(
     session, _ = new_session(home, presets, parallel=parallel, code_path=code_path)
     ensure_supervisor(session)
     return session
+
+
+def begin_obeying_rights(home: Path, presets: dict[str, Preset]) -> SessionPaths:
+    """Start a session whose processes may not write where rights forbid it, root's too."""
+    session, _ = new_session(home, presets, parallel=1)
+    program = (
+        "import sys; from pathlib import Path;"
+        "from valtui_trainer.session.layout import SessionPaths;"
+        "from valtui_trainer.supervise.launch import ensure_supervisor;"
+        "ensure_supervisor(SessionPaths(Path(sys.argv[1])))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, str(session.folder)], check=True, preexec_fn=obey_rights
+    )
+    return session
+
+
+def obey_rights() -> None:
+    """Give up root's power over rights of files, for this process and all it starts."""
+    if os.geteuid() == 0:
+        for capability in (DAC_OVERRIDE, DAC_READ_SEARCH):
+            if ctypes.CDLL(None, use_errno=True).prctl(CAPBSET_DROP, capability, 0, 0, 0):
+                raise OSError(ctypes.get_errno(), "a capability cannot be given up")
 
 
 def can_mount(folder: Path, *options: str) -> bool:

@@ -60,8 +60,8 @@ def execute(arguments: argparse.Namespace) -> int:
         output.flush()
         waiting.wait(LOOK_SECONDS if pending else 0)
     for name, asked in pending.items():
-        state = asked.status().state.lower()
-        output.line(f"{name}: asked to {wish}; not answered within 10 s, it is {state}")
+        status = asked.status()
+        output.line(f"{name}: asked to {wish}; not answered within 10 s, it is {why(status, wish)}")
     return 1 if failed or pending else 0
 
 
@@ -72,6 +72,15 @@ def warn_of_log_out() -> None:
     threat = log_out_kills()
     if threat:
         output.complain(f"note: {threat}")
+
+
+def why(status: RunStatus, wish: Wish) -> str:
+    """Return the state of a run that did not answer, and what can be done about it."""
+    if status.state == "BLOCKED" and wish == "stop":
+        return f"{status.phase}: it stops when there is room; the same command again kills it"
+    if status.health != "ok":
+        return f"{status.state.lower()} but {status.health}; `kill -9 {status.pid}` ends it"
+    return status.state.lower()
 
 
 def choose(session: SessionPaths, wish: Wish, wanted: str | None) -> list[RunPaths]:
