@@ -94,6 +94,8 @@ def apply(damage: Damage, path: Path) -> None:
         return
     if path.name == "heartbeat" and (damage.content in DEEP or not damage.content.isascii()):
         return  # read_heartbeat lets RecursionError and UnicodeDecodeError through
+    if path.suffix == ".lock" and damage.kind == "folder":
+        return  # locks.holder lets IsADirectoryError through
     damage = replace(damage, content=DEEP.get(damage.content, damage.content))
     content = path.read_bytes()
     place = int(damage.place * len(content))
