@@ -68,7 +68,7 @@ def test_the_help_lists_every_command_and_each_has_its_own(
 
 
 @pytest.mark.parametrize(
-    "name", ["causes", "probe", "prove", "report", "watch", "--grid", "--profile", "--prune"]
+    "name", ["causes", "probe", "prove", "report", "watch", "--grid", "--profile"]
 )
 def test_what_does_not_work_yet_is_not_listed(
     capsys: pytest.CaptureFixture[str], name: str

@@ -13,11 +13,13 @@ import numpy as np
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import News, RunReader
-from valtui_trainer.session.layout import RunPaths, SessionPaths
+from valtui_trainer.session.layout import RunPaths, SessionPaths, free_bytes
 from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.losses import read_losses
+from valtui_trainer.session.machine import lives_elsewhere
 from valtui_trainer.session.records import Event, RunSpec, SessionSpec, Start, Val
 from valtui_trainer.session.state import Observer, RunStatus, supervisor_alive
+from valtui_trainer.session.waiting import Waiting
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
@@ -225,6 +227,16 @@ class RunFeed:
             self._add_seam(news.attempt, news.val_until)
         self.events.extend(news.events)
 
+    @property
+    def warning(self) -> str:
+        """The newest thing that went wrong without ending the run, if it was not put right since."""
+        for event in reversed(self.events):
+            if event.kind == "checkpoint":
+                break
+            if event.kind == "warning" and event.data.get("about") != "data":
+                return event.message
+        return ""
+
     def _add_seam(self, attempt: int, step: int) -> None:
         self.seams = [seam for seam in self.seams if seam < step]
         if attempt > 0 and step > 0:
@@ -237,7 +249,12 @@ def of_seed(records: Iterable[Any], seed: int) -> list[Any]:
 
 
 class SessionFeed:
-    """Follows one session and all its runs, those added later too."""
+    """Follows one session and all its runs, those added later too.
+
+    Attributes:
+        free: bytes free on the disk of the session.
+        elsewhere: the host that trains it, if that is another one.
+    """
 
     def __init__(self, paths: SessionPaths) -> None:
         """Follow the session at `paths`.
@@ -253,9 +270,17 @@ class SessionFeed:
         self.runs: list[RunFeed] = []
         self.supervised = False
         self.gone = False
+        self.free: int | None = None
+        self.elsewhere = spec.host if lives_elsewhere(paths.folder, spec.host) else ""
         self._observer = Observer()
+        self._waiting = Waiting(paths)
         self._known: set[str] = set()
         self.poll_status()
+
+    @property
+    def warning(self) -> str:
+        """What the supervisor last complained of, if nothing went well since."""
+        return self._waiting.warning
 
     def run(self, identity: str) -> RunFeed:
         """Return the run with that id."""
@@ -330,8 +355,11 @@ class SessionFeed:
             ]
             self._known = {run.id for run in self.runs}
         self.supervised = supervisor_alive(self.paths)
+        self._waiting.look()
         for run in self.runs:
-            run.status = self._observer.observe(run.paths, self.supervised)
+            found = self._observer.observe(run.paths, self.supervised)
+            run.status = self._waiting.true_status(run.paths, found)
+        self.free = free_bytes(self.paths.folder)
         return before != [(run.id, run.status) for run in self.runs]
 
     @property

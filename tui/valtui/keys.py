@@ -10,6 +10,8 @@ from typing import Literal
 import platformdirs
 from textual.binding import Binding, BindingType
 
+from valtui_trainer.session.safe import safe
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -119,7 +121,7 @@ def checked_keymap(table: dict[str, object], path: Path) -> tuple[dict[str, str]
     for name, value in table.items():
         if name not in known:
             problems.append(f"{path}: {name!r} is no key of valtui; ? lists them.")
-        elif not isinstance(value, str) or not value.strip():
+        elif not isinstance(value, str) or not value.strip() or value != safe(value):
             problems.append(f'{path}: {name} must be the name of a key, such as "x" or "ctrl+s".')
         else:
             keymap[name] = ",".join(part.strip() for part in value.split(","))

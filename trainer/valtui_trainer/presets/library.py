@@ -61,6 +61,8 @@ class Library:
             PresetError: there is none, or it or one it extends is wrong.
         """
         path, where = self._find(name)
+        if not is_unicode(path.stem):
+            raise PresetError(f"{path}: the name of the file is not UTF-8; rename it.")
         table = self._resolved(path, ())
         return Named(path.stem, convert(table, Preset, path), path, where)
 
@@ -182,3 +184,12 @@ __all__ = [
     "refuse_varied",
     "with_settings",
 ]
+
+
+def is_unicode(name: str) -> bool:
+    """Tell whether a file's name can be written into a log."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -9,8 +9,9 @@ import time
 import msgspec
 
 from valtui_trainer.session.documents import write_document
-from valtui_trainer.session.layout import SessionPaths
-from valtui_trainer.session.records import Command, CommandName, RunSpec
+from valtui_trainer.session.layout import AttemptPaths, SessionPaths
+from valtui_trainer.session.records import Command, CommandName, Event, RunSpec
+from valtui_trainer.session.tail import Tail
 
 
 def send(
@@ -49,3 +50,9 @@ class Inbox:
             except (OSError, msgspec.DecodeError):
                 continue
         return commands
+
+
+def answered_ids(attempt: AttemptPaths) -> set[str]:
+    """Return the ids of the commands that an attempt's events answer."""
+    events = Tail(attempt.events, Event).read()
+    return {str(event.data.get("id")) for event in events if event.kind == "command"}

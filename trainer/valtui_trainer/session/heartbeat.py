@@ -35,5 +35,5 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
     """Return the newest heartbeat, or None where there is none or it is being written."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Heartbeat)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -162,11 +162,17 @@ class SessionPaths:
         return RunPaths(self.runs / run)
 
     def run_ids(self) -> list[str]:
-        """Return the ids of the runs whose `run.json` is complete."""
+        """Return the ids of the runs whose `run.json` is complete.
+
+        Raises:
+            SessionError: the folder cannot be read.
+        """
         try:
             names = sorted(os.listdir(self.runs))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise SessionError(f"{self.runs}: cannot be read ({error.strerror}).") from None
         return [name for name in names if (self.runs / name / "run.json").exists()]
 
 

@@ -11,6 +11,7 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import RunPaths, SessionPaths, check_own
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.session.state import RunStatus, run_status, supervisor_alive
+from valtui_trainer.session.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,25 @@ def summarise(paths: SessionPaths) -> SessionSummary | None:
         spec = read_document(paths.spec, SessionSpec)
         if spec is None:
             return None
-        supervised = supervisor_alive(paths)
-        runs = tuple((spec.id, run_status(run, supervised)) for run, spec in runs_of(paths))
+        runs = tuple(statuses(paths).items())
     except (SessionError, OSError):
         return None
     return SessionSummary(paths, spec, runs)
+
+
+def statuses(session: SessionPaths) -> dict[str, RunStatus]:
+    """Return what is true of each run of a session now, by id, in their order.
+
+    Raises:
+        SessionError: something in the folder is damaged, or cannot be read.
+    """
+    supervised = supervisor_alive(session)
+    waiting = Waiting(session)
+    waiting.look()
+    return {
+        spec.id: waiting.true_status(run, run_status(run, supervised))
+        for run, spec in runs_of(session)
+    }
 
 
 def summaries(home: Path) -> list[SessionSummary]:
@@ -78,6 +93,8 @@ def runs_of(session: SessionPaths, skip_damaged: bool = False) -> list[tuple[Run
     for name in session.run_ids():
         try:
             spec = read_document(session.run(name).spec, RunSpec)
+            if spec is not None and not spec.seeds:
+                raise SessionError(f"{session.run(name).spec}: is damaged (it names no seeds).")
         except SessionError:
             if not skip_damaged:
                 raise

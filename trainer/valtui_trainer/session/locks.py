@@ -56,12 +56,14 @@ def holder(path: Path) -> int | None:
     On another host of a shared file system the pid is that host's.
 
     Raises:
-        SessionError: the file system has no locks.
+        SessionError: the file system has no locks, or the file cannot be read.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise SessionError(f"{path}: cannot be read ({error.strerror}).") from None
     try:
         request = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         answer = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, request))

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 
 from valtui_trainer.session.append import Records
-from valtui_trainer.session.commands import Inbox
+from valtui_trainer.session.commands import Inbox, answered_ids
 from valtui_trainer.session.create import add_attempt, add_run
 from valtui_trainer.session.documents import read_document, write_document
 from valtui_trainer.session.errors import SessionError
@@ -21,6 +21,7 @@ from valtui_trainer.session.heartbeat import read_heartbeat
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
 from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.locks import Lock, acquire, holder
+from valtui_trainer.session.patience import FULL, NO_ROOM
 from valtui_trainer.session.records import Command, Event, Exit, RunSpec, SessionSpec
 from valtui_trainer.session.state import (
     RESTARTED,
@@ -67,26 +68,33 @@ class Supervisor:
         """Tick until nothing is left to start, watch or answer."""
         while self.tick_safely():
             poll = select.poll()
-            for watched in self.watched.values():
+            # What failed waits for its turn; an ended process alone would call at once.
+            for watched in [] if self.complaint else self.watched.values():
                 poll.register(watched.pidfd, select.POLLIN)
             poll.poll(TICK_SECONDS * 1000)
 
     def tick_safely(self) -> bool:
         """Tick; what fails (a full disk, a damaged file) is logged and tried again at the next tick."""
         try:
-            return self.tick()
+            more = self.tick()
+            self.complaint = ""
+            return more
         except (OSError, SessionError) as error:
             if str(error) != self.complaint:
                 self.complaint = str(error)
-                with contextlib.suppress(OSError):  # the disk of the log may be the full one
-                    sys.stderr.write(f"{utc_now()} {error}\n")
+                self.complain(error)
             return True
+
+    def complain(self, error: OSError | SessionError) -> None:
+        """Say what went wrong in the log and, where that would not wait for room, to the screens."""
+        with contextlib.suppress(OSError):  # the disk of the log may be the full one
+            sys.stderr.write(f"{utc_now()} {error}\n")
+        if not isinstance(error, OSError) or error.errno not in FULL:
+            self.note("warning", str(error))
 
     def tick(self) -> bool:
         """Do what is due; tell whether there may be more to come."""
-        if (
-            not self.session.spec.exists()
-        ):  # deleted: trainers end by themselves, nobody can be told
+        if not self.session.spec.exists():  # deleted, and nobody is left to be told
             return False
         self.pending.extend(self.inbox.take())
         self.reap()
@@ -139,6 +147,9 @@ class Supervisor:
             )
             pidfd = os.pidfd_open(process.pid)
         except OSError as error:
+            if error.errno in NO_ROOM and str(error.filename) == str(attempt.log):
+                attempt.folder.rmdir()  # tried again at the next tick
+                raise
             self.failed_starts.add(run.id)
             write_document(
                 attempt.exit,
@@ -269,23 +280,14 @@ class Supervisor:
 
     def answer(self, command: Command, message: str) -> bool:
         """Write the answer into the session's events."""
-        self.events.append(
-            Event(
-                n=0,
-                time=time.monotonic() - self.began,
-                kind="command",
-                message=message,
-                data={"id": command.id, "command": command.command, "run": command.run},
-            )
-        )
-        self.events.sync()
+        self.note("command", message, id=command.id, command=command.command, run=command.run)
         return True
 
-
-def answered_ids(attempt: AttemptPaths) -> set[str]:
-    """Return the ids of the commands that an attempt's events answer."""
-    events = Tail(attempt.events, Event).read()
-    return {str(event.data.get("id")) for event in events if event.kind == "command"}
+    def note(self, kind: str, message: str, **data: str | None) -> None:
+        """Write an event of the session."""
+        moment = time.monotonic() - self.began
+        self.events.append(Event(n=0, time=moment, kind=kind, message=message, data=data))
+        self.events.sync()
 
 
 def supervise(session: SessionPaths) -> None:

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from valtui_trainer.session.commands import Inbox
+from valtui_trainer.session.commands import Inbox, answered_ids
 from valtui_trainer.session.heartbeat import HeartbeatFile
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths
 from valtui_trainer.session.machine import boot_id
@@ -196,13 +196,9 @@ class Control:
 
 def answered(session: SessionPaths, run: RunPaths) -> set[str]:
     """Return the ids of the commands that somebody answered already."""
-    files = [session.events, *(run.attempt(number).events for number in run.attempt_numbers())]
-    return {
-        str(event.data.get("id"))
-        for file in files
-        for event in Tail(file, Event).read()
-        if event.kind == "command"
-    }
+    by_supervisor = Tail(session.events, Event).read()
+    found = {str(event.data.get("id")) for event in by_supervisor if event.kind == "command"}
+    return found.union(*(answered_ids(run.attempt(number)) for number in run.attempt_numbers()))
 
 
 def say(text: str) -> None:

@@ -84,7 +84,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     )
     journal.document(places.attempt.start, start)
     for note in material.notes:
-        journal.event("warning", note)
+        journal.event("warning", note, about="data")
     try:
         reached_end = loop.train()
     except NotFiniteError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass
 
@@ -74,6 +75,6 @@ def steps_between(eval_every: float | str, steps_per_epoch: int) -> float:
 
 
 def first_at_or_past(evaluations: list[int], marks: list[float] | list[int]) -> frozenset[int]:
-    """Return, for each mark, the first evaluation at or past it."""
-    found = (next((step for step in evaluations if step >= mark), None) for mark in marks)
-    return frozenset(step for step in found if step is not None)
+    """Return, for each mark, the first of the sorted `evaluations` at or past it."""
+    places = (bisect.bisect_left(evaluations, mark) for mark in marks)
+    return frozenset(evaluations[place] for place in places if place < len(evaluations))

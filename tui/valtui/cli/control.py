@@ -12,7 +12,7 @@ from valtui.cli import output
 from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_session, home_of
 from valtui_trainer.session.layout import RunPaths, SessionPaths
-from valtui_trainer.session.listing import find_run, find_session, runs_of
+from valtui_trainer.session.listing import find_run, find_session, runs_of, statuses
 from valtui_trainer.session.records import Event
 from valtui_trainer.session.state import RESUMABLE, RunStatus, run_status, supervisor_alive
 from valtui_trainer.session.tail import Tail
@@ -93,16 +93,16 @@ def choose(session: SessionPaths, wish: Wish, wanted: str | None) -> list[RunPat
     runs = [run for run, _ in runs_of(session)]
     if wanted is not None:
         runs = [find_run(session, wanted)]
-    statuses = {run.id: run_status(run, supervised) for run in runs}
+    known = statuses(session)
 
     def applies(run: RunPaths) -> bool:
-        status = statuses[run.id]
+        status = known[run.id]
         abandoned = wish == "resume" and status.state == "QUEUED" and not supervised
         return abandoned or APPLIES[wish](status)
 
     chosen = [run for run in runs if applies(run)]
     if not chosen:
-        states = ", ".join(f"{name} is {status.state}" for name, status in statuses.items())
+        states = ", ".join(f"{name} is {status.state}" for name, status in known.items())
         raise CommandError(f"there is nothing to {wish} in {session.id}: {states or 'no runs'}.")
     return chosen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -18,10 +19,10 @@ from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import History, read_history
 from valtui_trainer.session.layout import RunPaths, SessionPaths
-from valtui_trainer.session.listing import find_run, find_session, runs_of, session_size
+from valtui_trainer.session.listing import find_run, find_session, runs_of, session_size, statuses
 from valtui_trainer.session.records import Final, RunSpec, SessionSpec
 from valtui_trainer.session.safe import safe
-from valtui_trainer.session.state import run_status, supervisor_alive
+from valtui_trainer.session.state import RunStatus, supervisor_alive
 
 Entry = dict[str, Any]
 
@@ -55,7 +56,7 @@ def describe(session: SessionPaths, wanted: str | None = None) -> Entry:
     if wanted is not None:
         chosen = find_run(session, wanted).id
         runs = [(paths, run_spec) for paths, run_spec in runs if paths.id == chosen]
-    supervised = supervisor_alive(session)
+    found = statuses(session)
     return {
         "schema": output.SCHEMA,
         "id": spec.id,
@@ -69,9 +70,9 @@ def describe(session: SessionPaths, wanted: str | None = None) -> Entry:
         "host": spec.host,
         "versions": spec.versions,
         "command": [safe(word) for word in spec.command],
-        "supervised": supervised,
+        "supervised": supervisor_alive(session),
         "bytes": session_size(session),
-        "runs": [describe_run(paths, one, table[one.id], supervised) for paths, one in runs],
+        "runs": [describe_run(paths, one, table[one.id], found[one.id]) for paths, one in runs],
     }
 
 
@@ -86,15 +87,17 @@ def differing(specs: list[RunSpec]) -> dict[str, Entry]:
     }
 
 
-def describe_run(paths: RunPaths, spec: RunSpec, differs: Entry, supervised: bool) -> Entry:
+def describe_run(paths: RunPaths, spec: RunSpec, differs: Entry, status: RunStatus) -> Entry:
     """Return what is said about one run."""
     history = read_history(paths)
     attempt = paths.last_attempt()
-    final = read_document(attempt.final, Final) if attempt is not None else None
+    final = None
+    with suppress(SessionError):  # the state says that it is damaged
+        final = read_document(attempt.final, Final) if attempt is not None else None
     return {
         "id": spec.id,
         "preset": spec.preset_name,
-        **describe_status(run_status(paths, supervised)),
+        **describe_status(status),
         "seeds": spec.seeds,
         "device": spec.device,
         "threads": spec.threads,

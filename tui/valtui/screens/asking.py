@@ -20,20 +20,27 @@ class AskScreen(ModalScreen[bool]):
     """Returns whether the person said yes."""
 
     BINDINGS = [  # noqa: RUF012
-        Binding("y,enter", "answer(True)", "yes"),
+        Binding("y", "answer(True)", "yes"),
+        Binding("enter", "enter", "yes"),
         Binding("n,escape,q", "answer(False)", "no"),
     ]
 
-    def __init__(self, question: str) -> None:
-        """Ask `question`."""
+    def __init__(self, question: str, only_y: bool = False) -> None:
+        """Ask `question`; with `only_y` enter is no yes, for what cannot be undone."""
         super().__init__()
         self._question = question
+        self._only_y = only_y
 
     def compose(self) -> ComposeResult:
         """Show the question and its keys."""
         with Vertical(classes="dialog"):
             yield Static(self._question, classes="dialog-title", markup=False)
             yield Static("y  yes      n  no", classes="dim", markup=False)
+
+    def action_enter(self) -> None:
+        """Say yes, where that can be undone."""
+        if not self._only_y:
+            self.dismiss(True)
 
     def action_answer(self, answer: bool) -> None:
         """Give the answer."""

@@ -21,7 +21,7 @@ from valtui.keys import bindings
 from valtui.meter import read_meter
 from valtui.screens.base import KeysFooter
 from valtui.screens.run_commands import RunCommands
-from valtui.screens.words import doing, so_far
+from valtui.screens.words import doing, so_far, trouble
 from valtui.widgets import axis as axes
 from valtui.widgets.chart import Chart
 from valtui.widgets.run_list import RunList, RunRow
@@ -150,17 +150,17 @@ class LiveScreen(RunCommands):
             try:
                 changed = await asyncio.to_thread(self.feed.poll_status)
             except (SessionError, OSError) as error:  # half deleted, or damaged
-                if self.feed.paths.spec.exists():
-                    self._say_wrong(error)
-                    await asyncio.sleep(STATUS_SECONDS)
-                    continue
-                self.feed.gone = True
+                self._say_wrong(error)
+                await asyncio.sleep(STATUS_SECONDS)
+                continue
             if self.feed.gone:
                 self._say_gone()
                 return
             if self.on_top and (changed or not self.feed.ended):
                 self._show_runs()
                 self._show_head()
+                if changed and self._cursor is None:
+                    self._say_so_far()
             await asyncio.sleep(STATUS_SECONDS)
 
     @work(exclusive=True, group="meter", description="read the device's load")
@@ -360,14 +360,8 @@ class LiveScreen(RunCommands):
             self._update("#said", Content(" " + text))
 
     def _say_so_far(self) -> None:
-        """Say what the volatilities tell, in one line."""
-        wrong = [
-            run for run in self.feed.runs if run.status.state == "FAILED" and run.status.reason
-        ]
-        if wrong:
-            self._say(f"{safe(wrong[0].id)} failed: {wrong[0].status.reason}  (o: its output)")
-            return
-        self._say(so_far(self.figures, briefly=self.size.width < WIDE))
+        """Say what is wrong, or else what the volatilities tell, in one line."""
+        self._say(trouble(self.feed) or so_far(self.figures, briefly=self.size.width < WIDE))
 
     # --- the cursor, zoom and axes ---------------------------------------------------------------
 

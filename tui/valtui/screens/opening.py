@@ -14,6 +14,8 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Static
 
+from valtui_trainer.session.safe import safe
+
 if TYPE_CHECKING:
     from valtui.feed import SessionFeed
     from valtui_trainer.session.layout import SessionPaths
@@ -35,7 +37,7 @@ class OpeningScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Say what is read."""
-        yield Static(f"reading {self._session.id} …", id="opening", markup=False)
+        yield Static(f"reading {safe(self._session.id)} …", id="opening", markup=False)
 
     def on_mount(self) -> None:
         """Read after the first paint."""
@@ -49,7 +51,7 @@ class OpeningScreen(Screen[None]):
         try:
             feed = SessionFeed(self._session)
         except (SessionError, OSError) as error:
-            self.app.call_from_thread(self._refuse, str(error))
+            self.app.call_from_thread(self._refuse, safe(str(error)))
             return
         with suppress(SessionError):  # the live screen meets it again, and says it
             feed.catch_up(READ_SECONDS)

@@ -162,7 +162,7 @@ class SessionsScreen(SizedScreen[None]):
             if yes:
                 self._delete(chosen, size)
 
-        self.app.push_screen(AskScreen(question), after)
+        self.app.push_screen(AskScreen(question, only_y=True), after)
 
     @work(thread=True, group="delete", description="delete a session")
     def _delete(self, chosen: SessionSummary, size: str) -> None:

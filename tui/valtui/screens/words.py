@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from valtui import texts
-from valtui.feed import RunFeed
+from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures
 from valtui_trainer.session.safe import safe
+
+FEW_BYTES = 1_000_000
 
 
 def doing(run: RunFeed) -> str:
@@ -24,6 +26,38 @@ def doing(run: RunFeed) -> str:
         phase = "" if status.phase == "training" else status.phase
         return "  ".join(part for part in (speed, left, phase) if part)
     return status.phase
+
+
+def trouble(feed: SessionFeed) -> str:
+    """Return what is wrong, the most pressing alone, and what to do about it; nothing if all is well."""
+    told = [(rank, run.id, said) for run in feed.runs for rank, said in trouble_of(run)]
+    if told:
+        _, name, said = min(told, key=lambda one: one[0])
+        return f"{safe(name)} {said}"
+    if feed.free is not None and feed.free < FEW_BYTES and not feed.ended:
+        return "The disk is full: what needs room waits, and goes on by itself when there is some."
+    if feed.warning:
+        return safe(feed.warning)
+    if feed.elsewhere:
+        return f"This session is trained on {safe(feed.elsewhere)}; what is asked for here is done there."
+    return next((f"{safe(run.id)}: {safe(run.warning)}" for run in feed.runs if run.warning), "")
+
+
+def trouble_of(run: RunFeed) -> Iterator[tuple[int, str]]:
+    """Yield what is wrong with one run, with its rank: what is alive and stuck comes first."""
+    status = run.status
+    if status.health == "HUNG":
+        yield 0, f"is HUNG in {status.phase}: o shows where every thread is"
+    elif status.health == "UNRESPONSIVE":
+        yield 1, f"is UNRESPONSIVE: its process {status.pid} is frozen, or gets no time"
+    elif status.state == "BLOCKED":
+        yield 2, f"is {status.phase}; nothing is lost, it goes on by itself when there is room"
+    elif status.state == "FAILED" and status.reason:
+        yield 3, f"failed: {status.reason}  (o: its output)"
+    elif status.state == "KILLED":
+        yield 4, f"was {status.reason}  (r resumes it)"
+    elif status.state == "LOST":
+        yield 5, f"is lost: {status.reason} (r)"
 
 
 def so_far(figures: Sequence[RunFigures], briefly: bool) -> str:
