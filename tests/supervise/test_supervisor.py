@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +19,13 @@ from support.sessions import new_session
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.commands import send
 from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.listing import statuses
 from valtui_trainer.session.locks import holder
 from valtui_trainer.session.machine import boot_id, start_ticks
 from valtui_trainer.session.records import Event, RunSpec, SessionSpec
 from valtui_trainer.session.state import RunStatus, run_status
 from valtui_trainer.session.tail import Tail
-from valtui_trainer.supervise.processes import send_signal
+from valtui_trainer.supervise.processes import kill_group, send_signal
 
 PROGRAM = Path(__file__).parents[1] / "support" / "stub_supervisor.py"
 
@@ -103,7 +105,8 @@ def test_no_more_runs_than_asked_for_train_at_once_and_in_order(home: Path, star
     [
         ("crash", "FAILED", "exit code 3"),
         ("mute", "FAILED", "exit code 0"),
-        ("killed", "KILLED", "SIGKILL"),
+        ("killed", "KILLED", "killed by signal 9 (SIGKILL)"),
+        ("starved", "KILLED", "out of memory: the kernel killed it"),
     ],
 )
 def test_how_a_process_ended_is_said_in_words_and_its_neighbour_goes_on(
@@ -242,6 +245,91 @@ def test_a_further_run_is_added_and_trained(home: Path, start: Start) -> None:
     start(session).wait(20)
 
     assert status(session, "done-2").state == "DONE"
+
+
+def test_a_run_that_is_in_the_session_already_is_not_added_again(home: Path, start: Start) -> None:
+    """As two apps would ask for when both start the same preset."""
+    session, (spec,) = session_of(home, "done")
+    further = msgspec.structs.replace(spec, id="done-2", position=1)
+    asked = [send(session, "start", None, further) for _ in range(2)]
+
+    start(session).wait(20)
+
+    assert [answers(session)[one] for one in asked] == [
+        "queued done-2", "refused: done-2 is in the session already",
+    ]  # fmt: skip
+    assert session.run("done-2").attempt_numbers() == [0]
+
+
+def test_two_who_resume_the_same_run_get_one_attempt(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "killed")
+    start(session).wait(20)
+    asked = [send(session, "resume", "killed") for _ in range(2)]
+
+    start(session).wait(20)
+
+    assert [answers(session)[one] for one in asked] == ["resumed as attempt 1"] * 2
+    assert session.run("killed").attempt_numbers() == [0, 1]
+
+
+def test_a_run_that_waits_to_be_resumed_is_queued_until_somebody_starts_it(
+    home: Path, start: Start
+) -> None:
+    session, _ = session_of(home, "killed")
+    start(session).wait(20)
+    assert statuses(session)["killed"].state == "KILLED"
+
+    send(session, "resume", "killed")
+    waiting = statuses(session)["killed"]
+    start(session).wait(20)
+
+    assert (waiting.state, waiting.phase) == ("QUEUED", "waits to be resumed")
+    assert statuses(session)["killed"].state == "KILLED"
+
+
+def test_a_run_whose_log_finds_no_room_waits_and_starts_when_there_is_some(
+    home: Path, start: Start
+) -> None:
+    session, _ = session_of(home, "done")
+    attempts = session.run("done").attempts
+    attempts.rmdir()
+    attempts.write_text("a file where the folder should be")
+    supervisor = start(session)
+    log = session.events
+    await_that(lambda: log.exists() and "Not a directory" in log.read_text())
+
+    attempts.unlink()
+    attempts.mkdir()
+
+    assert supervisor.wait(20) == 0
+    assert status(session, "done").state == "DONE"
+    assert log.read_text().count("Not a directory") == 1, "said once"
+
+
+def test_a_supervisor_ends_when_its_session_is_deleted(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "deaf")
+    supervisor = start(session)
+    await_that(lambda: order(session) == ["begin deaf"])
+    pid = holder(session.run("deaf").lock)
+    assert pid is not None
+
+    shutil.rmtree(session.folder)
+
+    assert supervisor.wait(20) == 0
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_a_group_whose_number_went_to_another_process_is_left_alone() -> None:
+    stranger = subprocess.Popen(["sleep", "30"], start_new_session=True)
+    try:
+        ticks = start_ticks(stranger.pid)
+        kill_group(stranger.pid, ticks - 1)
+        assert stranger.poll() is None
+        kill_group(stranger.pid, ticks)
+        assert stranger.wait(10) == -signal.SIGKILL
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_a_pid_that_was_reused_is_never_signalled() -> None:

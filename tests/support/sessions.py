@@ -152,13 +152,14 @@ def new_session(
     question: str = "Does a larger batch calm it?",
     parallel: int = 2,
     code_path: str = "",
+    host: str = "here",
 ) -> tuple[SessionPaths, list[RunSpec]]:
     """Make a session whose runs are all still queued."""
     chosen = presets or {"batch-32": Preset(), "batch-128": Preset(batch_size=128)}
     name = identity or session_id("batch-size")
     spec = SessionSpec(
         id=name, created=utc_now(), title="batch-size", study="batch-size", question=question,
-        presets=list(chosen), device="cpu", parallel=parallel, host="here",
+        presets=list(chosen), device="cpu", parallel=parallel, host=host,
         versions={"valtui": "0.1.0"}, command=["valtui", "run", "batch-size"], allow_code=bool(code_path),
     )  # fmt: skip
     runs = [

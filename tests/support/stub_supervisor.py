@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from valtui_trainer.session.layout import SessionPaths
-from valtui_trainer.supervise import launch, supervisor, watched
+from valtui_trainer.supervise import launch, memory, supervisor, watched
 
 STUB = Path(__file__).with_name("stub_trainer.py")
 
@@ -21,6 +21,7 @@ def start_stub(
 
 if __name__ == "__main__":
     supervisor.detached = start_stub
+    memory.VMSTAT = Path(sys.argv[1]) / "vmstat"  # a stub trainer writes it
     if len(sys.argv) > 2:
         watched.STOP_SECONDS = float(sys.argv[2])
     supervisor.supervise(SessionPaths(Path(sys.argv[1])))

@@ -1,6 +1,6 @@
 """`python stub_trainer.py ATTEMPT`: stands in for a trainer where only the supervisor is on trial.
 
-What it does is in the run's id: done, mute, crash, killed, deaf, forker, waits (for a stop).
+What it does is in the run's id: done, mute, crash, killed, starved, deaf, forker, waits (for a stop).
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ def main(folder: Path) -> int:
     if behaviour == "crash":
         return 3
     if behaviour == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if behaviour == "starved":  # as if the kernel had been short of memory
+        (folder.parents[3] / "vmstat").write_text("pgfault 7\noom_kill 1\n")
         os.kill(os.getpid(), signal.SIGKILL)
     if behaviour == "mute":
         return 0

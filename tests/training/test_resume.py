@@ -18,6 +18,10 @@ PATHS: dict[str, dict[str, object]] = {
     "sgd with momentum": {"optimizer": Optimizer(name="sgd", momentum=0.9), "learning_rate": 0.01},
     "cosine after warm-up": {"schedule": Schedule(name="cosine", warmup_epochs=0.5)},
     "one-cycle": {"schedule": Schedule(name="one-cycle")},
+    "steps and label smoothing": {
+        "schedule": Schedule(name="step", step_epochs=1),
+        "label_smoothing": 0.1,
+    },
     "dropout and augmentation": {
         "model": Model(width=4, dropout=0.4),
         "augmentation": Augmentation(rotation=20, shift_x=0.2, flip=True),
@@ -77,14 +81,14 @@ def test_any_step_is_a_place_to_resume_from(home: Path, digits: Path, steps: int
     assert resumed.advance(3) == rest
 
 
-def test_streaming_images_resume_to_the_bit(home: Path, digits: Path) -> None:
-    settings = preset(digits, {})
-    whole = Bench(home, settings, room=0)
+def test_streaming_images_of_several_seeds_resume_to_the_bit(home: Path, digits: Path) -> None:
+    settings = preset(digits, {"augmentation": Augmentation(rotation=20)})
+    whole = Bench(home, settings, (0, 1), room=0)
     whole.advance(14)
     state = whole.loop.state()
     rest = whole.advance(8)
 
-    resumed = Bench(home, settings, room=0)
+    resumed = Bench(home, settings, (0, 1), room=0)
     resumed.loop.load_state(state)
 
     assert resumed.advance(8) == rest

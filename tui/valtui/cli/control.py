@@ -41,6 +41,8 @@ def add_arguments(parser: Parser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Send the command to the run, or to all runs it can apply to, and report the answers."""
+    from valtui_trainer.supervise.launch import other_host
+
     wish: Wish = arguments.command
     session = find_session(home_of(arguments), arguments.session)
     chosen = choose(session, wish, arguments.run)
@@ -59,9 +61,12 @@ def execute(arguments: argparse.Namespace) -> int:
                 output.line(f"{name}: {answer}")
         output.flush()
         waiting.wait(LOOK_SECONDS if pending else 0)
+    elsewhere = other_host(session)
     for name, asked in pending.items():
-        status = asked.status()
-        output.line(f"{name}: asked to {wish}; not answered within 10 s, it is {why(status, wish)}")
+        said = f"it is {why(asked.status(), wish)}"
+        if elsewhere:
+            said = f"it is trained on {elsewhere}, and valtui there carries it out"
+        output.line(f"{name}: asked to {wish}; not answered within 10 s, {said}")
     return 1 if failed or pending else 0
 
 
