@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from support.sessions import RunWriter, begin_attempt, make_session, new_session
 from valtui_trainer.session import state
 from valtui_trainer.session.create import add_attempt
 from valtui_trainer.session.heartbeat import read_heartbeat
+from valtui_trainer.session.machine import boot_id, host
 from valtui_trainer.session.records import Heartbeat
 from valtui_trainer.session.state import Observer, run_status
 
@@ -173,6 +175,69 @@ def test_a_silent_heart_is_unresponsive_until_it_beats_again(
     assert (silent, again) == ("UNRESPONSIVE", "ok")
 
 
+@pytest.mark.parametrize(
+    ("silent", "still", "deadline", "health"),
+    [
+        (0.0, 0.0, 60.0, "ok"),
+        (9.0, 59.0, 60.0, "ok"),
+        (0.0, 61.0, 60.0, "HUNG"),
+        (11.0, 0.0, 60.0, "UNRESPONSIVE"),
+        (0.0, 1200.0, 1800.0, "ok"),
+        (0.0, 86_400.0, None, "ok"),
+    ],
+    ids=[
+        "in time",
+        "just in time",
+        "hung",
+        "silent",
+        "20 minutes of compiling",
+        "paused for a day",
+    ],
+)
+def test_one_heartbeat_of_this_boot_shows_its_health(
+    run: RunWriter, monkeypatch: pytest.MonkeyPatch,
+    silent: float, still: float, deadline: float | None, health: str,
+) -> None:  # fmt: skip
+    hold(monkeypatch)
+    at = time.monotonic() - silent
+    run.heartbeat.write(
+        Heartbeat(beat=9, loop=9, phase="training", deadline=deadline, at=at, loop_at=at - still,
+                  boot=boot_id()[:8])
+    )  # fmt: skip
+
+    assert run_status(run.run, supervised=True).health == health
+
+
+def test_a_heartbeat_of_another_machine_is_judged_by_its_counters_alone(
+    run: RunWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(monkeypatch)
+    run.heartbeat.write(Heartbeat(beat=1, loop=1, at=5.0, loop_at=1.0, boot="another"))
+    observer = Observer()
+
+    seen = [observer.observe(run.run, True, now=second).health for second in (0.0, 9.0, 11.0)]
+
+    assert seen == ["ok", "ok", "UNRESPONSIVE"]
+
+
+def test_a_run_of_another_boot_is_lost_at_once_though_a_new_supervisor_is_there(
+    home: Path,
+) -> None:
+    session, (spec, *_) = new_session(home)
+    writer = begin_attempt(session.run(spec.id), spec, host=host(), boot_id="another boot")
+
+    found = run_status(writer.run, supervised=True)
+
+    assert (found.state, found.reason) == ("LOST", state.RESTARTED)
+
+
+def test_a_boot_of_another_host_says_nothing_here(home: Path) -> None:
+    session, (spec, *_) = new_session(home)
+    writer = begin_attempt(session.run(spec.id), spec, host="elsewhere", boot_id="another boot")
+
+    assert run_status(writer.run, supervised=True).state == "RUNNING"
+
+
 def test_a_heartbeat_is_256_bytes_and_a_torn_one_is_none(run: RunWriter) -> None:
     beat(run, 3, 4)
     assert run.attempt.heartbeat.stat().st_size == 256
@@ -184,13 +249,21 @@ def test_a_heartbeat_is_256_bytes_and_a_torn_one_is_none(run: RunWriter) -> None
     assert run_status(run.run, supervised=True).state == "RUNNING"
 
 
-def test_a_long_phase_still_gives_a_readable_heartbeat(run: RunWriter) -> None:
+@pytest.mark.parametrize(
+    "phase", ["first step, compiling", "blocked: the file-size limit is reached", "x" * 300]
+)
+def test_a_long_phase_still_gives_a_readable_heartbeat(run: RunWriter, phase: str) -> None:
     run.heartbeat.write(
-        Heartbeat(beat=10**12, loop=10**12, phase="first step, compiling", step=10**9, total=10**9,
+        Heartbeat(beat=10**12, loop=10**12, at=10**8 + 0.1, loop_at=10**8 + 0.1, boot="0123abcd",
+                  phase=phase, step=10**9, total=10**9,
                   rate=123456.7, left=1.2345678901234567e5, memory=10**12)
     )  # fmt: skip
 
-    assert read_heartbeat(run.attempt.heartbeat) is not None
+    found = read_heartbeat(run.attempt.heartbeat)
+
+    assert found is not None
+    assert found.phase == phase[:60]
+    assert run.attempt.heartbeat.stat().st_size == 256
 
 
 def test_a_session_says_its_most_telling_state(home: Path) -> None:

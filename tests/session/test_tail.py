@@ -5,9 +5,13 @@ from __future__ import annotations
 import errno
 import math
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -207,6 +211,20 @@ def test_a_loss_that_is_not_finite_survives_as_strict_json(tmp_path: Path, value
     assert b"Infinity" not in path.read_bytes()
     assert record.val_loss == value or (math.isnan(value) and math.isnan(record.val_loss or 0))
     assert (record.val_accuracy, record.train_eval_loss) == (0.25, None)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, torch.tensor])
+@pytest.mark.parametrize("value", [0.25, math.nan, math.inf, -math.inf])
+def test_a_loss_may_be_a_scalar_of_numpy_or_torch(
+    tmp_path: Path, kind: Callable[[float], Any], value: float
+) -> None:
+    path = tmp_path / "val.jsonl"
+    Records(path).append(val_record(np.int64(3), val_loss=kind(value), epoch=kind(1.5)))
+
+    (record,) = Tail(path, Val).read()
+
+    assert (record.step, record.epoch) == (3, 1.5)
+    assert record.val_loss == value or (math.isnan(value) and math.isnan(record.val_loss or 0))
 
 
 def test_a_marker_for_a_field_we_do_not_know_is_ignored(tmp_path: Path) -> None:

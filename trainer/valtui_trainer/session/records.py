@@ -16,6 +16,7 @@ from valtui_trainer.presets.types import Preset
 SCHEMA = 1
 
 NotFinite = dict[str, str]
+PLAIN = frozenset({float, int, type(None), dict})
 
 
 class Train(Struct, kw_only=True, gc=False):
@@ -247,10 +248,16 @@ class Heartbeat(Struct, frozen=True, kw_only=True):
 
 
 def mark_not_finite(record: Train | Val) -> None:
-    """Set `nf` of a record from its float fields; the fields themselves are left as they are."""
+    """Set `nf` of a record from its float fields, which are left as they are.
+
+    Scalars of numpy and torch become plain numbers first.
+    """
     found: NotFinite = {}
     for name in record.__struct_fields__:
         value = getattr(record, name)
+        if type(value) not in PLAIN and hasattr(value, "item"):
+            value = value.item()
+            setattr(record, name, value)
         if isinstance(value, float) and not math.isfinite(value):
             found[name] = "nan" if math.isnan(value) else ("+inf" if value > 0 else "-inf")
     record.nf = found or None
