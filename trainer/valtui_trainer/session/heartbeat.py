@@ -11,6 +11,7 @@ from valtui_trainer.session.layout import FILE_MODE
 from valtui_trainer.session.records import Heartbeat
 
 SIZE = 256
+LONGEST_PHASE = 48
 
 
 class HeartbeatFile:
@@ -26,7 +27,9 @@ class HeartbeatFile:
         content = msgspec.json.encode(beat)
         if len(content) >= SIZE:  # what tells life and state must fit; the rest may be missing
             content = msgspec.json.encode(
-                msgspec.structs.replace(beat, rate=0.0, left=None, memory=0, phase=beat.phase[:60])
+                msgspec.structs.replace(
+                    beat, rate=0.0, left=None, memory=0, phase=beat.phase[:LONGEST_PHASE]
+                )
             )
         os.pwrite(self._descriptor, content.ljust(SIZE - 1) + b"\n", 0)
 
