@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import subprocess
@@ -13,6 +14,7 @@ from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.supervise.launch import ensure_supervisor
 
+LIMITS = ("memory.max", "memory.limit_in_bytes")
 CAPBSET_DROP, DAC_OVERRIDE, DAC_READ_SEARCH = 24, 1, 2
 
 
@@ -55,6 +57,29 @@ def obey_rights() -> None:
         for capability in (DAC_OVERRIDE, DAC_READ_SEARCH):
             if ctypes.CDLL(None, use_errno=True).prctl(CAPBSET_DROP, capability, 0, 0, 0):
                 raise OSError(ctypes.get_errno(), "a capability cannot be given up")
+
+
+def memory_group() -> Path | None:
+    """Return a new cgroup whose memory can be limited, or None where this user may not have one."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers in ("", "memory"):
+            root = Path("/sys/fs/cgroup") / controllers
+            group = root / path.lstrip("/") / f"valtui-test-{os.getpid()}"
+            with contextlib.suppress(OSError):
+                group.mkdir()
+                if any((group / name).exists() for name in LIMITS):
+                    return group
+                group.rmdir()
+    return None
+
+
+def limit_memory(group: Path, pid: int, size: int) -> None:
+    """Let the process have so many bytes more and be killed when it takes more than these."""
+    for name in LIMITS:
+        if (group / name).exists():
+            (group / name).write_text(str(size))
+    (group / "cgroup.procs").write_text(str(pid))
 
 
 def can_mount(folder: Path, *options: str) -> bool:

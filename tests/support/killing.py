@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -12,13 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
+from support.commands import wait_until
 from support.crash_writer import losses_at, train_at, val_at
+from support.faults import begin
+from support.real_runs import points, state_of, train_points
 from support.sessions import new_session
+from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.history import History, RunReader, read_history
 from valtui_trainer.session.layout import RunPaths
+from valtui_trainer.session.locks import holder
 from valtui_trainer.session.losses import read_losses
 from valtui_trainer.session.records import Train, Val
 from valtui_trainer.session.tail import Tail
+from valtui_trainer.supervise.begin import command
 
 ROOT = Path(__file__).parents[2]
 WRITER = Path(__file__).with_name("crash_writer.py")
@@ -90,6 +97,46 @@ def kill_one(run: RunPaths, seconds: float) -> set[str]:
     writer.wait()
     assert first, "the writer failed before its first record"
     return set(said.decode().split("\n")[:-1])
+
+
+def kill_trainers(home: Path, settings: Preset, kills: int, seed: int) -> Survived:
+    """Train `settings` and kill the real trainer, `kills` times over; compare with a run left alone.
+
+    Every other kill hits it while it trains, the rest while it starts. A record counts as
+    acknowledged once a reader had it before the kill.
+    """
+    session = begin(home, {"run": settings})
+    run = session.run("run")
+    chance = random.Random(seed)
+    found = Survived()
+    for kill in range(kills):
+        wait_until(lambda: holder(run.lock) is not None, what="the trainer")
+        start = run.attempt(kill).start
+        if kill % 2:
+            wait_until(start.exists, what="training")
+        threading.Event().wait(chance.uniform(0, 3))  # the moment of death is what is random here
+        seen = read_history(run)
+        pid = holder(run.lock)
+        assert pid is not None, "it ended by itself: give it more epochs"
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: state_of(session, "run") == "KILLED", what="KILLED")
+        after = read_history(run)
+        found.kills += 1
+        found.acknowledged += len(seen.train) + len(seen.val)
+        found.lost += sum(record not in after.train for record in seen.train)
+        found.lost += sum(record not in after.val for record in seen.val)
+        command(session, "resume", "run")
+    wait_until(lambda: state_of(session, "run") == "DONE", what="the end", seconds=240)
+    alone = begin(home, {"run": settings})
+    wait_until(lambda: state_of(alone, "run") == "DONE", what="the other's end", seconds=240)
+    history = read_history(run)
+    train, val = train_points(run), points(run)
+    found.read = len(train) + len(val)
+    found.skipped = history.skipped
+    found.doubled = found.read - len({point[0] for point in train}) - len({step for step, _ in val})
+    found.wrong += int(train != train_points(alone.run("run")))
+    found.wrong += int(val != points(alone.run("run")))
+    return found
 
 
 def judge(run: RunPaths, history: History, found: Survived) -> None:

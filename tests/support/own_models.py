@@ -36,6 +36,15 @@ class Hungry(Linear):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
 
+class Greedy(Linear):
+    """Takes memory of the host until there is none."""
+
+    def misbehave(self) -> None:
+        hoard = []
+        while True:
+            hoard.append(torch.ones(1 << 24))
+
+
 class Hanging(Linear):
     """Waits for what never comes."""
 

@@ -33,6 +33,7 @@ VAL_COLUMNS = (
 )  # fmt: skip
 AXES = ("step", "epoch", "time")
 BYTES_A_POLL = 256 << 10
+FEW_BYTES = 1_000_000
 """Read from a file before anything else gets a turn: a few milliseconds' work."""
 
 
@@ -252,7 +253,7 @@ class SessionFeed:
     """Follows one session and all its runs, those added later too.
 
     Attributes:
-        free: bytes free on the disk of the session.
+        no_room: the disk of the session is full.
         elsewhere: the host that trains it, if that is another one.
     """
 
@@ -270,7 +271,7 @@ class SessionFeed:
         self.runs: list[RunFeed] = []
         self.supervised = False
         self.gone = False
-        self.free: int | None = None
+        self.no_room = False
         self.elsewhere = spec.host if lives_elsewhere(paths.folder, spec.host) else ""
         self._observer = Observer()
         self._waiting = Waiting(paths)
@@ -347,7 +348,7 @@ class SessionFeed:
         self.gone = not self.paths.spec.exists()
         if self.gone:
             return True
-        before = [(run.id, run.status) for run in self.runs]
+        before = self._told()
         if set(self.paths.run_ids()) != self._known:
             known = {run.id: run for run in self.runs}
             self.runs = [
@@ -359,8 +360,12 @@ class SessionFeed:
         for run in self.runs:
             found = self._observer.observe(run.paths, self.supervised)
             run.status = self._waiting.true_status(run.paths, found)
-        self.free = free_bytes(self.paths.folder)
-        return before != [(run.id, run.status) for run in self.runs]
+        free = free_bytes(self.paths.folder)
+        self.no_room = free is not None and free < FEW_BYTES
+        return before != self._told()
+
+    def _told(self) -> tuple[object, ...]:
+        return self.warning, self.no_room, *((run.id, run.status) for run in self.runs)
 
     @property
     def ended(self) -> bool:

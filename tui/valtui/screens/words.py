@@ -10,8 +10,6 @@ from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures
 from valtui_trainer.session.safe import safe
 
-FEW_BYTES = 1_000_000
-
 
 def doing(run: RunFeed) -> str:
     """Return what a run is at, or how it ended, in a few words."""
@@ -34,7 +32,7 @@ def trouble(feed: SessionFeed) -> str:
     if told:
         _, name, said = min(told, key=lambda one: one[0])
         return f"{safe(name)} {said}"
-    if feed.free is not None and feed.free < FEW_BYTES and not feed.ended:
+    if feed.no_room and not feed.ended:
         return "The disk is full: what needs room waits, and goes on by itself when there is some."
     if feed.warning:
         return safe(feed.warning)
