@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,8 @@ from valtui.cli import control
 from valtui.cli.main import main
 from valtui_trainer.session import state
 from valtui_trainer.session.layout import SessionPaths
-from valtui_trainer.session.records import Command
+from valtui_trainer.session.machine import boot_id
+from valtui_trainer.session.records import Command, Heartbeat
 from valtui_trainer.supervise import begin, launch
 
 
@@ -172,6 +174,51 @@ def test_a_run_that_is_done_is_not_resumed_with_those_that_can_be(
 
     assert [command.run for command in sent(session)] == ["batch-128"]
     capsys.readouterr()
+
+
+def test_a_resume_that_waits_for_a_place_is_said_and_exit_0(
+    running: tuple[SessionPaths, list[RunWriter]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session, (first, _) = running
+    first.end("killed", "killed by signal 9 (SIGKILL)")
+    monkeypatch.setattr(control, "QUEUE_SECONDS", 0.1)
+    monkeypatch.setattr(control, "supervisor_alive", lambda _: True)
+
+    code = main(["resume", session.id, "batch-32"])
+
+    out = capsys.readouterr().out
+    assert (code, out) == (0, "batch-32: queued: it goes on when there is a place\n")
+
+
+@pytest.mark.parametrize(
+    ("phase", "deadline", "words"),
+    [
+        ("blocked: the disk is full", None,
+         "it is blocked: the disk is full: it stops when there is room; the same command again"),
+        ("training", 60.0, "it is running but HUNG; `kill -9 4711` ends it"),
+    ],
+    ids=["blocked", "hung"],
+)  # fmt: skip
+def test_a_run_that_does_not_answer_says_why_and_what_ends_it(
+    running: tuple[SessionPaths, list[RunWriter]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    phase: str,
+    deadline: float | None,
+    words: str,
+) -> None:
+    session, (first, _) = running
+    now = time.monotonic()
+    first.heartbeat.write(
+        Heartbeat(beat=1, loop=1, phase=phase, deadline=deadline, at=now, loop_at=now - 99,
+                  boot=boot_id()[:8])
+    )  # fmt: skip
+    monkeypatch.setattr(control, "PATIENCE_SECONDS", 0.2)
+
+    assert main(["stop", session.id, "batch-32"]) == 1
+    assert words in capsys.readouterr().out
 
 
 def test_resuming_a_queue_that_nobody_watches_starts_a_supervisor(

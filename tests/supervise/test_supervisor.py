@@ -287,6 +287,23 @@ def test_a_run_that_waits_to_be_resumed_is_queued_until_somebody_starts_it(
     assert statuses(session)["killed"].state == "KILLED"
 
 
+def test_a_stop_takes_a_wish_to_resume_back(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "killed", "waits", parallel=1)
+    supervisor = start(session)
+    await_that(lambda: order(session)[-1:] == ["begin waits"])
+    resume = send(session, "resume", "killed")
+    await_that(lambda: statuses(session)["killed"].state == "QUEUED")
+
+    stop = send(session, "stop", "killed")
+    await_that(lambda: stop in answers(session))
+
+    assert statuses(session)["killed"].state == "KILLED"
+    send(session, "stop", "waits")
+    supervisor.wait(20)
+    assert answers(session)[resume] == "refused: stopped while it waited for a place"
+    assert session.run("killed").attempt_numbers() == [0]
+
+
 def test_a_run_whose_log_finds_no_room_waits_and_starts_when_there_is_some(
     home: Path, start: Start
 ) -> None:

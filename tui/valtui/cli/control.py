@@ -14,12 +14,13 @@ from valtui.cli.parsing import Parser, add_session, home_of
 from valtui_trainer.session.layout import RunPaths, SessionPaths
 from valtui_trainer.session.listing import find_run, find_session, runs_of, statuses
 from valtui_trainer.session.records import Event
-from valtui_trainer.session.state import RESUMABLE, RunStatus, run_status, supervisor_alive
+from valtui_trainer.session.state import RESUMABLE, RunStatus, supervisor_alive
 from valtui_trainer.session.tail import Tail
 
 Wish = Literal["stop", "pause", "resume"]
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.1
+QUEUE_SECONDS = 3.0
 LIVING = frozenset({"STARTING", "RUNNING", "PAUSED", "STOPPING", "BLOCKED"})
 
 APPLIES: dict[Wish, Callable[[RunStatus], bool]] = {
@@ -126,6 +127,7 @@ class Asked:
         self._tails: dict[int, Tail[Event]] = {}
         self._session_events = Tail(session.events, Event)
         self._id: str | None = None
+        self._since = time.monotonic()
         if self.status().state == "QUEUED" and wish == "resume":
             ensure_supervisor(session)
         else:
@@ -133,7 +135,7 @@ class Asked:
 
     def status(self) -> RunStatus:
         """Return the run's state now."""
-        return run_status(self._run, supervisor_alive(self._session))
+        return statuses(self._session)[self._run.id]
 
     def answer(self) -> str | None:
         """Return what was answered or came about, or None as long as nothing has."""
@@ -143,6 +145,10 @@ class Asked:
         status = self.status()
         if REACHED[self._wish](status):
             return status.state.lower() + (f": {status.reason}" if status.reason else "")
+        waited = time.monotonic() - self._since
+        queued = self._wish == "resume" and status.state == "QUEUED" and waited > QUEUE_SECONDS
+        if queued and supervisor_alive(self._session):
+            return "queued: it goes on when there is a place"
         return None
 
     def _news(self) -> list[Event]:
