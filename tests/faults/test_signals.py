@@ -65,6 +65,7 @@ def test_a_frozen_process_is_unresponsive_and_recovers_when_it_goes_on(
     os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: status_of(session, "tiny").health == "UNRESPONSIVE", what="UNRESPONSIVE")
     assert (listed(place)["state"], listed(place)["health"]) == ("RUNNING", "UNRESPONSIVE")
+    assert "tiny running, UNRESPONSIVE" in valtui("sessions", cwd=place).stdout
     held = points(run)
     os.kill(pid, signal.SIGCONT)
 

@@ -10,7 +10,7 @@ from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import RunPaths, SessionPaths, check_own
 from valtui_trainer.session.records import RunSpec, SessionSpec
-from valtui_trainer.session.state import RunStatus, run_status, supervisor_alive
+from valtui_trainer.session.state import Health, RunStatus, run_status, supervisor_alive
 from valtui_trainer.session.waiting import Waiting
 
 
@@ -33,6 +33,16 @@ class SessionSummary:
             if word in states:
                 return word
         return "DONE"
+
+    @property
+    def health(self) -> Health:
+        """Return the first health of its runs that is not ok."""
+        return next((status.health for _, status in self.runs if status.health != "ok"), "ok")
+
+    @property
+    def told(self) -> str:
+        """Return the state in lower case, with the health where that is not ok."""
+        return self.state.lower() + ("" if self.health == "ok" else f", {self.health}")
 
     @property
     def live(self) -> bool:

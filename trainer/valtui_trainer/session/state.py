@@ -68,6 +68,11 @@ class RunStatus:
         return self.state in ENDED
 
     @property
+    def told(self) -> str:
+        """Return the state in lower case, with the health where that is not ok."""
+        return self.state.lower() + ("" if self.health == "ok" else f", {self.health}")
+
+    @property
     def progress(self) -> float:
         """Return the fraction of steps done, 0 to 1."""
         return min(1.0, self.step / self.total) if self.total else 0.0

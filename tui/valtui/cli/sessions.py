@@ -70,7 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
         output.table(
             ("session", "started (UTC)", "state", "size", "runs"),
             [
-                (one["id"], one["started"], one["state"].lower(), size(one["bytes"]), progress(one))
+                (one["id"], one["started"], told(one), size(one["bytes"]), progress(one))
                 for one in sessions
             ],
         )
@@ -105,6 +105,7 @@ def describe(summary: SessionSummary) -> dict[str, Any]:
         "device": summary.spec.device,
         "host": summary.spec.host,
         "state": summary.state,
+        "health": summary.health,
         "live": summary.live,
         "bytes": session_size(summary.paths),
         "runs": [{"id": name, **describe_status(status)} for name, status in summary.runs],
@@ -131,9 +132,13 @@ def describe_status(status: RunStatus) -> dict[str, Any]:
 def progress(session: dict[str, Any]) -> str:
     """Return the runs of a session on one line."""
     return ", ".join(
-        f"{run['id']} {run['state'].lower()} {100 * run['progress']:.0f} %"
-        for run in session["runs"]
+        f"{run['id']} {told(run)} {100 * run['progress']:.0f} %" for run in session["runs"]
     )
+
+
+def told(one: dict[str, Any]) -> str:
+    """Return the state of a session or run, with its health where that is not ok."""
+    return str(one["state"]).lower() + ("" if one["health"] == "ok" else f", {one['health']}")
 
 
 def problem_of(home: Path, name: str) -> str:

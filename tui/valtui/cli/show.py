@@ -147,7 +147,8 @@ def write_run(run: Entry) -> None:
     if run["total_steps"]:
         progress += f" of {run['total_steps']} ({100 * run['progress']:.0f} %)"
     left = f", {texts.duration(run['seconds_left'])} left" if run["seconds_left"] else ""
-    output.line(f"{run['id']}  {run['state']}  {progress}{left}")
+    health = "" if run["health"] == "ok" else f", {run['health']}"
+    output.line(f"{run['id']}  {run['state']}{health}  {progress}{left}")
     if run["reason"]:
         output.line(f"  reason      {run['reason']}")
     pairs = ", ".join(f"{key} {show_value(value)}" for key, value in run["differs"].items())

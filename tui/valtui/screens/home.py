@@ -225,7 +225,6 @@ def session_detail(summary: SessionSummary) -> str:
     from valtui_trainer.session.safe import safe
 
     runs = ", ".join(
-        f"{name} {status.state.lower()} {100 * status.progress:.0f} %"
-        for name, status in summary.runs
+        f"{name} {status.told} {100 * status.progress:.0f} %" for name, status in summary.runs
     )
     return safe(summary.spec.question or summary.spec.title) + "\n" + safe(runs)

@@ -201,7 +201,7 @@ def row_of(summary: SessionSummary, size: int) -> tuple[str, ...]:
     return (
         started(summary),
         safe(summary.spec.title),
-        summary.state.lower(),
+        summary.told,
         ", ".join(presets)
         if len(presets) <= 3
         else f"{', '.join(presets[:3])}, +{len(presets) - 3}",
