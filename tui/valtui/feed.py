@@ -33,7 +33,7 @@ VAL_COLUMNS = (
 )  # fmt: skip
 AXES = ("step", "epoch", "time")
 BYTES_A_POLL = 256 << 10
-FEW_BYTES = 1_000_000
+NO_BYTES = 1_000_000
 """Read from a file before anything else gets a turn: a few milliseconds' work."""
 
 
@@ -361,7 +361,7 @@ class SessionFeed:
             found = self._observer.observe(run.paths, self.supervised)
             run.status = self._waiting.true_status(run.paths, found)
         free = free_bytes(self.paths.folder)
-        self.no_room = free is not None and free < FEW_BYTES
+        self.no_room = free is not None and free < NO_BYTES
         return before != self._told()
 
     def _told(self) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from valtui_trainer.session.errors import SessionError
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+FEW_BYTES = 2_000_000_000
 SESSION_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[a-z0-9.+~-]{1,40}-[0-9a-f]{6}")
 ID_TIME = "%Y%m%dT%H%M%SZ"
 UTC_TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -137,6 +138,17 @@ def free_bytes(home: Path) -> int | None:
         except OSError:
             return None
     return None
+
+
+def little_room(home: Path) -> str | None:
+    """Return a sentence if few bytes are free where `home` is, and what makes room."""
+    free = free_bytes(home)
+    if free is None or free >= FEW_BYTES:
+        return None
+    return (
+        f"only {free / 1e9:.1f} GB are free on the disk of {home}; "
+        "`valtui sessions --prune 30d` makes room."
+    )
 
 
 class SessionPaths:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from valtui_trainer.session.commands import send
 from valtui_trainer.session.create import create_session
-from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.layout import SessionPaths, little_room
 from valtui_trainer.session.records import CommandName, RunSpec
 from valtui_trainer.supervise.launch import ensure_supervisor
+from valtui_trainer.supervise.logout import log_out_kills
 from valtui_trainer.supervise.plan import Plan
 
 
@@ -21,6 +22,11 @@ def begin(plan: Plan, home: Path) -> SessionPaths:
     session = create_session(home, plan.session, list(plan.runs))
     ensure_supervisor(session)
     return session
+
+
+def warnings(home: Path) -> list[str]:
+    """Return what may end or hinder runs that are started from here, a sentence each."""
+    return [found for found in (log_out_kills(), little_room(home)) if found]
 
 
 def command(

@@ -6,6 +6,7 @@ import argparse
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from valtui.cli import output
@@ -48,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     session = find_session(home_of(arguments), arguments.session)
     chosen = choose(session, wish, arguments.run)
     if wish == "resume" and not supervisor_alive(session):
-        warn_of_log_out()
+        warn(home_of(arguments))
     pending = {run.id: Asked(session, run, wish) for run in chosen}
     failed = False
     waiting = threading.Event()
@@ -71,13 +72,12 @@ def execute(arguments: argparse.Namespace) -> int:
     return 1 if failed or pending else 0
 
 
-def warn_of_log_out() -> None:
-    """Say if what is started from here ends when the user logs out."""
-    from valtui_trainer.supervise.logout import log_out_kills
+def warn(home: Path) -> None:
+    """Say what may end or hinder what is started from here."""
+    from valtui_trainer.supervise.begin import warnings
 
-    threat = log_out_kills()
-    if threat:
-        output.complain(f"note: {threat}")
+    for warning in warnings(home):
+        output.complain(f"note: {warning}")
 
 
 def why(status: RunStatus, wish: Wish) -> str:

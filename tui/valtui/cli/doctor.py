@@ -22,7 +22,6 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.machine import NETWORK, file_system
 from valtui_trainer.supervise.logout import examine as examine_log_out
 
-FEW_BYTES = 2_000_000_000
 FEW_FILES = 1_000
 CHILD_SECONDS = 120
 MEMORY = frozenset({"tmpfs", "ramfs"})
@@ -160,6 +159,8 @@ def kind_of_place(kind: str) -> Finding:
 
 def room(home: Path) -> Finding:
     """Look at how many bytes and files the disk still takes."""
+    from valtui_trainer.session.layout import FEW_BYTES
+
     found = os.statvfs(home)
     free = found.f_bavail * found.f_frsize
     if no_inodes(home):

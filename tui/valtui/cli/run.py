@@ -89,8 +89,7 @@ def start(plan: Plan, home: Path) -> SessionPaths:
     Raises:
         CommandError: something would keep its runs from starting; nothing was made.
     """
-    from valtui_trainer.supervise.begin import begin
-    from valtui_trainer.supervise.logout import log_out_kills
+    from valtui_trainer.supervise.begin import begin, warnings
     from valtui_trainer.supervise.validate import validate
 
     answer = validate(plan.runs, home)
@@ -99,7 +98,6 @@ def start(plan: Plan, home: Path) -> SessionPaths:
     for note in answer.notes:
         output.complain(f"note: {note}")
     session = begin(plan, home)
-    threat = log_out_kills()
-    if threat:
-        output.complain(f"note: {threat}")
+    for warning in warnings(home):
+        output.complain(f"note: {warning}")
     return session

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from valtui.cli import output, prune
-from valtui.cli.doctor import FEW_BYTES
 from valtui.cli.parsing import Parser, add_json, home_of
 from valtui.texts import size
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.layout import SessionPaths, check_own, free_bytes
+from valtui_trainer.session.layout import FEW_BYTES, SessionPaths, check_own, free_bytes
 from valtui_trainer.session.listing import (
     SessionSummary,
     counted,

@@ -64,8 +64,7 @@ class PreparingScreen(ModalScreen[Any]):
     def _prepare(self) -> None:
         from valtui_trainer.session.errors import SessionError
         from valtui_trainer.session.layout import prepare_home
-        from valtui_trainer.supervise.begin import begin
-        from valtui_trainer.supervise.logout import log_out_kills
+        from valtui_trainer.supervise.begin import begin, warnings
         from valtui_trainer.supervise.validate import validate
 
         try:
@@ -78,11 +77,11 @@ class PreparingScreen(ModalScreen[Any]):
         except SessionError as error:
             self.app.call_from_thread(self._refuse, str(error))
             return
-        self.app.call_from_thread(self._started, session, log_out_kills())
+        self.app.call_from_thread(self._started, session, warnings(self._home))
 
-    def _started(self, session: SessionPaths, threat: str | None) -> None:
-        if threat:
-            self.app.notify(safe(threat), severity="warning", markup=False, timeout=20)
+    def _started(self, session: SessionPaths, warnings: list[str]) -> None:
+        for warning in warnings:
+            self.app.notify(safe(warning), severity="warning", markup=False, timeout=20)
         self.dismiss(session)
 
     def _refuse(self, problem: str) -> None:
