@@ -52,7 +52,7 @@ async def test_a_checkpoint_that_could_not_be_written_is_said_until_one_was(
 ) -> None:
     async with app(one).run_test(size=SIZE) as pilot:
         await sees(pilot, "volatility, % of the loss")
-        one.writers["one"].event("warning", NO_CHECKPOINT)
+        one.writers["one"].event("warning", NO_CHECKPOINT, about="checkpoint")
         await until(pilot, lambda: f"one: {NO_CHECKPOINT}" in below(pilot.app))
 
         one.writers["one"].event("checkpoint", file="step-000000210.pt")

@@ -146,6 +146,32 @@ def test_a_nul_run_longer_than_what_is_read_at_once_stops_nothing(log: Path) -> 
     assert steps(tail.read()) == [1]
 
 
+@pytest.mark.parametrize("hole", [10, CHUNK - 100, CHUNK, 3 * CHUNK + 7])
+def test_nul_bytes_in_the_middle_cost_their_line_alone(log: Path, hole: int) -> None:
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(lines[0] + b"\0" * hole + lines[1] + b"".join(lines[2:]))
+    tail = Tail(log, Train)
+
+    assert steps(tail.read()) == [1, 3, 4, 5, 6, 7, 8]
+    assert tail.exhausted()
+    assert tail.skipped == 1
+
+
+def test_a_line_that_is_too_long_is_counted_once_though_its_end_comes_alone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b"y" * (LONGEST_LINE + 1))
+    tail = Tail(path, Train)
+    assert tail.read() == []
+
+    with path.open("ab") as file:
+        file.write(b"\n")
+    assert tail.read() == []
+
+    assert tail.skipped == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "record"),
     [

@@ -231,10 +231,11 @@ class RunFeed:
     @property
     def warning(self) -> str:
         """The newest thing that went wrong without ending the run, if it was not put right since."""
+        put_right = {"data", "start"}
         for event in reversed(self.events):
             if event.kind == "checkpoint":
-                break
-            if event.kind == "warning" and event.data.get("about") != "data":
+                put_right.add("checkpoint")
+            if event.kind == "warning" and event.data.get("about") not in put_right:
                 return event.message
         return ""
 

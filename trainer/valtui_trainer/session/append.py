@@ -24,6 +24,7 @@ class Appender:
         self._patience = patience or Patience()
         self._descriptor = self._patience(lambda: open_private(path))
         self._dirty = False
+        self._within = False
 
     def write(self, content: bytes) -> None:
         """Write all of `content`; waits as long as there is no room.
@@ -37,6 +38,7 @@ class Appender:
             nonlocal rest
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
+                self._within = bool(rest)
 
         self._patience(write_rest)
         self._dirty = True
@@ -57,17 +59,27 @@ class Records(Appender):
     """A file of JSON lines, numbered from 0."""
 
     def __init__(self, path: Path, patience: Patience | None = None) -> None:
-        """Open `path` for appending."""
+        """Open `path` for appending; what an earlier writer left of a line stays a line of its own."""
         super().__init__(path, patience)
         self.count = 0
+        self._within = ends_within_a_line(path)
 
     def append(self, record: Struct) -> None:
         """Write `record` as the next line."""
         record.n = self.count  # type: ignore[attr-defined]
         if isinstance(record, Train | Val):
             mark_not_finite(record)
-        self.write(encode(record) + b"\n")
+        line = encode(record) + b"\n"
+        self.write(b"\n" + line if self._within else line)
         self.count += 1
+
+
+def ends_within_a_line(path: Path) -> bool:
+    """Tell whether the file at `path` has a last line without an end."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read(1) not in (b"", b"\n")
 
 
 def open_private(path: Path) -> int:

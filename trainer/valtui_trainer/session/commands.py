@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from contextlib import suppress
 
 import msgspec
 
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.layout import AttemptPaths, SessionPaths
-from valtui_trainer.session.records import Command, CommandName, Event, RunSpec
+from valtui_trainer.session.records import DAMAGED, Command, CommandName, Event, RunSpec
 from valtui_trainer.session.tail import Tail
 
 
@@ -43,12 +44,13 @@ class Inbox:
             identity = name.removesuffix(".json")
             if identity in self._seen or name.startswith("."):
                 continue
-            self._seen.add(identity)
             try:
                 content = (self._folder / name).read_bytes()
-                commands.append(msgspec.json.decode(content, type=Command))
-            except (OSError, msgspec.DecodeError):
+            except OSError:  # read when it can be
                 continue
+            self._seen.add(identity)
+            with suppress(*DAMAGED):
+                commands.append(msgspec.json.decode(content, type=Command))
         return commands
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import FILE_MODE
-from valtui_trainer.session.records import SCHEMA
+from valtui_trainer.session.records import DAMAGED, SCHEMA
 
 T = TypeVar("T", bound=Struct)
 
@@ -60,7 +60,7 @@ def read_document(path: Path, kind: type[T]) -> T | None:
                 "Update valtui to open it."
             )
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
+    except DAMAGED as error:
         raise SessionError(f"{path}: is damaged ({error}).") from None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from valtui_trainer.session.layout import FILE_MODE
-from valtui_trainer.session.records import Heartbeat
+from valtui_trainer.session.records import DAMAGED, Heartbeat
 
 SIZE = 256
 LONGEST_PHASE = 48
@@ -23,7 +23,11 @@ class HeartbeatFile:
         self._descriptor = os.open(path, flags, FILE_MODE)
 
     def write(self, beat: Heartbeat) -> None:
-        """Replace the file's content; a full disk cannot stop it, for its size never changes."""
+        """Replace the file's content; its size never changes, so most full disks bear it.
+
+        Raises:
+            OSError: this one does not.
+        """
         content = msgspec.json.encode(beat)
         if len(content) >= SIZE:  # what tells life and state must fit; the rest may be missing
             content = msgspec.json.encode(
@@ -42,5 +46,5 @@ def read_heartbeat(path: Path) -> Heartbeat | None:
     """Return the newest heartbeat, or None where there is none or it is being written."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Heartbeat)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (OSError, *DAMAGED):
         return None

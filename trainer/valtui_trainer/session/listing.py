@@ -72,18 +72,21 @@ def summarise(paths: SessionPaths) -> SessionSummary | None:
     return SessionSummary(paths, spec, runs)
 
 
-def statuses(session: SessionPaths) -> dict[str, RunStatus]:
+def statuses(session: SessionPaths, supervised: bool | None = None) -> dict[str, RunStatus]:
     """Return what is true of each run of a session now, by id, in their order.
+
+    Args:
+        session: where they lie.
+        supervised: whether a supervisor is alive; None looks, which would drop a lock of one's own.
 
     Raises:
         SessionError: something in the folder is damaged, or cannot be read.
     """
-    supervised = supervisor_alive(session)
+    alive = supervisor_alive(session) if supervised is None else supervised
     waiting = Waiting(session)
     waiting.look()
     return {
-        spec.id: waiting.true_status(run, run_status(run, supervised))
-        for run, spec in runs_of(session)
+        spec.id: waiting.true_status(run, run_status(run, alive)) for run, spec in runs_of(session)
     }
 
 

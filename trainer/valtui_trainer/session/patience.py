@@ -51,3 +51,15 @@ class Patience:
             if waiting:
                 self._blocked("")
             return result
+
+
+class Impatience(Patience):
+    """Does things once: for a writer that has more to do than to wait."""
+
+    def __call__(self, action: Callable[[], T]) -> T:
+        """Return what `action` returns.
+
+        Raises:
+            OSError: `action` fails.
+        """
+        return action()

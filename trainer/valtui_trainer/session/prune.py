@@ -20,14 +20,14 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import SessionPaths, check_own, session_time, utc_time
 from valtui_trainer.session.listing import (
     SessionSummary,
-    runs_of,
     session_names,
     session_size,
+    statuses,
     summarise,
 )
 from valtui_trainer.session.locks import Lock
 from valtui_trainer.session.records import SessionSpec
-from valtui_trainer.session.state import RunStatus, run_status
+from valtui_trainer.session.state import RunStatus
 
 UNITS = {"h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 AGE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([hdw])")
@@ -254,7 +254,9 @@ def set_aside(session: SessionPaths, taken: list[Lock]) -> Path:
         OSError: a lock cannot be taken, or the folder cannot be renamed.
     """
     take(session.supervisor_lock, session, taken)
-    refuse(unended(statuses(session)))  # before run.lock is taken: looking at one's own drops it
+    refuse(
+        unended(known_statuses(session))
+    )  # before run.lock is taken: looking at one's own drops it
     for path in lock_files(session.folder):
         if path != session.supervisor_lock:
             take(path, session, taken)
@@ -278,12 +280,12 @@ def refuse(why: str) -> None:
         raise SessionInUseError(why)
 
 
-def statuses(session: SessionPaths) -> list[tuple[str, RunStatus]]:
-    """Return the runs' states, given that no supervisor lives; none where that cannot be read."""
+def known_statuses(session: SessionPaths) -> list[tuple[str, RunStatus]]:
+    """Return the runs' states, wishes to resume included; none where that cannot be read."""
     try:
         if read_document(session.spec, SessionSpec) is None:
             return []
-        return [(spec.id, run_status(run, supervised=False)) for run, spec in runs_of(session)]
+        return list(statuses(session, supervised=False).items())
     except SessionError:
         return []
 

@@ -16,6 +16,9 @@ from valtui_trainer.presets.types import Preset
 SCHEMA = 1
 
 NotFinite = dict[str, str]
+DAMAGED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
+"""What decoding anything but what was written here may raise."""
+
 PLAIN = frozenset({float, int, type(None), dict})
 
 

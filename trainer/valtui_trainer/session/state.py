@@ -100,16 +100,17 @@ def run_status(run: RunPaths, supervised: bool) -> RunStatus:
     if final is not None:
         states: dict[str, State] = {"done": "DONE", "stopped": "STOPPED", "failed": "FAILED"}
         return status(states[final.status], attempt, beat, reason=final.reason, step=final.step)
-    if ended is not None:
-        return status(state_of_exit(ended), attempt, beat, reason=ended.reason)
     pid = locks.holder(run.lock)
+    if ended is not None and (pid is None or ended.status != "unknown"):
+        return status(state_of_exit(ended), attempt, beat, reason=ended.reason)
     if pid is not None:
         found = status(state_of_phase(beat.phase), attempt, beat, pid=pid)
         return replace(found, health=health_now(beat) or "ok")
     if of_another_boot(attempt):
         return status("LOST", attempt, beat, reason=RESTARTED)
     if supervised:
-        return status("STARTING" if not attempt.start.exists() else "RUNNING", attempt, beat)
+        found = status("STARTING" if not attempt.start.exists() else "RUNNING", attempt, beat)
+        return replace(found, health=health_now(beat) or "ok")
     return status("LOST", attempt, beat, reason=UNSEEN)
 
 

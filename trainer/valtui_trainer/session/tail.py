@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.records import Train, Val, restore_not_finite
+from valtui_trainer.session.records import DAMAGED, Train, Val, restore_not_finite
 
 T = TypeVar("T", bound=Struct)
 
@@ -75,7 +75,9 @@ class Tail(Generic[T]):
                     self._offset += len(usable)
                     most_bytes -= len(usable)
                     self._take(usable, records)
-                    self._at_end = len(usable) < wanted
+                    self._at_end = len(chunk) < wanted
+                    if not self._at_end and len(usable) < len(chunk):
+                        self._at_end = not self._pass_hole(file, records)
                     if self._at_end:
                         break
         except (FileNotFoundError, NotADirectoryError):
@@ -85,6 +87,20 @@ class Tail(Generic[T]):
                 raise SessionError(f"{self.path}: cannot be read ({error.strerror}).") from None
             self._at_end = False
         return records
+
+    def _pass_hole(self, file: BinaryIO, records: list[T]) -> bool:
+        """Go on after NULs in the middle of the file, whose line is damaged; False: they end it."""
+        place = self._offset
+        file.seek(place)
+        while chunk := file.read(CHUNK):
+            rest = chunk.lstrip(b"\0")
+            if rest:
+                self._take(b"\0", records)
+                self._offset = place + len(chunk) - len(rest)
+                file.seek(self._offset)
+                return True
+            place += len(chunk)
+        return False
 
     def exhausted(self) -> bool:
         """Tell whether the last call left nothing unread, but for NULs at the end."""
@@ -104,11 +120,13 @@ class Tail(Generic[T]):
         if self._too_long:
             self._too_long = False
             self.skipped += 1
-            lines = lines.partition(b"\n")[2]
+            _, newline, lines = lines.partition(b"\n")
+            if not newline:
+                return
         try:
             found = self._decoder.decode_lines(lines)
             self.skipped += lines.count(b"\n") + 1 - len(found)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+        except DAMAGED:
             found = self._decode_one_by_one(lines)
         if not found:
             return
@@ -144,7 +162,7 @@ class Tail(Generic[T]):
         for line in lines.split(b"\n"):
             try:
                 found.append(self._decoder.decode(line))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
+            except DAMAGED:
                 self.skipped += 1
         return found
 

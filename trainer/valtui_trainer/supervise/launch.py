@@ -14,6 +14,9 @@ from valtui_trainer.session.records import SessionSpec
 from valtui_trainer.session.state import supervisor_alive
 
 # CUDA counts devices as NVML does, so that `cuda:1` is the same one for both.
+BUSY = 3
+"""What a trainer exits with that finds another one on its run."""
+
 ALIKE = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 

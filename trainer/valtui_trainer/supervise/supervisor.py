@@ -8,11 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import sys
 import time
+import traceback
 from dataclasses import dataclass, field
 
-from valtui_trainer.session.append import Records
 from valtui_trainer.session.commands import Inbox, answered_ids
 from valtui_trainer.session.create import add_attempt, add_run
 from valtui_trainer.session.documents import read_document, write_document
@@ -21,8 +22,8 @@ from valtui_trainer.session.heartbeat import read_heartbeat
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
 from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.locks import Lock, acquire, holder
-from valtui_trainer.session.patience import FULL, NO_ROOM
-from valtui_trainer.session.records import Command, Event, Exit, RunSpec, SessionSpec
+from valtui_trainer.session.patience import NO_ROOM
+from valtui_trainer.session.records import Command, Exit, RunSpec, SessionSpec
 from valtui_trainer.session.state import (
     RESTARTED,
     RESUMABLE,
@@ -31,10 +32,10 @@ from valtui_trainer.session.state import (
     of_another_boot,
     run_status,
 )
-from valtui_trainer.session.tail import Tail
 from valtui_trainer.supervise.devices import room_for_another
-from valtui_trainer.supervise.launch import detached
-from valtui_trainer.supervise.memory import oom_kills
+from valtui_trainer.supervise.launch import BUSY, detached
+from valtui_trainer.supervise.memory import OutOfMemory
+from valtui_trainer.supervise.notes import Notes
 from valtui_trainer.supervise.processes import kill_group
 from valtui_trainer.supervise.watched import (
     Watched,
@@ -56,12 +57,13 @@ class Supervisor:
     session: SessionPaths
     spec: SessionSpec
     inbox: Inbox
-    events: Records
+    notes: Notes
     began: float = field(default_factory=time.monotonic)
     watched: dict[str, Watched] = field(default_factory=dict)
     pending: list[Command] = field(default_factory=list)
-    failed_starts: set[str] = field(default_factory=set)
     complaint: str = ""
+    out_of_memory: OutOfMemory = field(default_factory=OutOfMemory)
+    damaged: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
 
     def work(self) -> None:
@@ -74,23 +76,28 @@ class Supervisor:
             poll.poll(TICK_SECONDS * 1000)
 
     def tick_safely(self) -> bool:
-        """Tick; what fails (a full disk, a damaged file) is logged and tried again at the next tick."""
+        """Tick; what fails (a full disk, a damaged file) is said and tried again at the next tick."""
         try:
             more = self.tick()
-            self.complaint = ""
-            return more
-        except (OSError, SessionError) as error:
-            if str(error) != self.complaint:
-                self.complaint = str(error)
-                self.complain(error)
+        except Exception as error:  # whatever it is, the runs must not lose their supervisor
+            self.complain(error)
             return True
+        if self.complaint:
+            self.complaint = ""
+            self.notes.add("recovered", "")
+        return more
 
-    def complain(self, error: OSError | SessionError) -> None:
-        """Say what went wrong in the log and, where that would not wait for room, to the screens."""
+    def complain(self, error: Exception) -> None:
+        """Say what went wrong, once, in the log and to the screens."""
+        said = str(error) or type(error).__name__
+        if said == self.complaint:
+            return
+        self.complaint = said
         with contextlib.suppress(OSError):  # the disk of the log may be the full one
-            sys.stderr.write(f"{utc_now()} {error}\n")
-        if not isinstance(error, OSError) or error.errno not in FULL:
-            self.note("warning", str(error))
+            sys.stderr.write(f"{utc_now()} {said}\n")
+            if not isinstance(error, OSError | SessionError):
+                traceback.print_exception(error)
+        self.notes.add("warning", said)
 
     def tick(self) -> bool:
         """Do what is due; tell whether there may be more to come."""
@@ -99,9 +106,10 @@ class Supervisor:
         self.pending.extend(self.inbox.take())
         self.reap()
         self.adopt()
-        self.pending = [command for command in self.pending if not self.handle(command)]
+        self.pending = [command for command in self.pending if not self.handle_safely(command)]
         self.start_queued()
-        return bool(self.watched or self.pending or self.queue())
+        self.out_of_memory.look()
+        return bool(not self.notes.write() or self.watched or self.pending or self.queue())
 
     def runs(self) -> list[tuple[RunPaths, RunSpec]]:
         """Return the session's runs in order; one damaged run must not stop the others."""
@@ -118,8 +126,7 @@ class Supervisor:
             (run, spec)
             for run, spec in self.runs()
             if run.id not in self.watched
-            and run.id not in self.failed_starts
-            and (not run.attempt_numbers() or run.id in resumed)
+            and (not run.attempt_numbers() or (run.id in resumed and is_resumable(run)))
         ]
 
     def start_queued(self) -> None:
@@ -145,24 +152,27 @@ class Supervisor:
                 attempt.log,
                 {"OMP_NUM_THREADS": str(spec.threads)},
             )
-            pidfd = os.pidfd_open(process.pid)
         except OSError as error:
             if error.errno in NO_ROOM and str(error.filename) == str(attempt.log):
                 attempt.folder.rmdir()  # tried again at the next tick
                 raise
-            self.failed_starts.add(run.id)
-            write_document(
-                attempt.exit,
-                Exit(
-                    status="exited",
-                    ended=utc_now(),
-                    reason=f"could not be started: {error.strerror}",
-                ),
-            )
+            reason = f"could not be started: {error.strerror}"
+            write_document(attempt.exit, Exit(status="exited", ended=utc_now(), reason=reason))
+            self.answer_resumes(run, f"refused: it {reason}")
             return
+        try:
+            pidfd = os.pidfd_open(process.pid)
+        except OSError:
+            process.kill()
+            process.wait()
+            raise
         self.watched[run.id] = watch(attempt, process.pid, pidfd, process)
+        self.answer_resumes(run, f"resumed as attempt {attempt.number}")
+
+    def answer_resumes(self, run: RunPaths, message: str) -> None:
+        """Answer everybody who asked for `run` to be resumed."""
         for command in [c for c in self.pending if c.command == "resume" and c.run == run.id]:
-            self.answer(command, f"resumed as attempt {attempt.number}")
+            self.answer(command, message)
             self.pending.remove(command)
 
     def adopt(self) -> None:
@@ -171,14 +181,16 @@ class Supervisor:
             attempt = run.last_attempt()
             if run.id in self.watched or attempt is None:
                 continue
-            pid = holder(run.lock)
-            if pid is None:
-                self.close_unseen(attempt)
-                continue
             try:
-                self.watched[run.id] = watch(attempt, pid, os.pidfd_open(pid), None)
-            except OSError:
-                continue
+                pid = holder(run.lock)
+                if pid is None:
+                    self.close_unseen(attempt)
+                elif (pidfd := open_holder(run, pid)) is not None:
+                    self.watched[run.id] = watch(attempt, pid, pidfd, None)
+            except SessionError as error:  # one damaged run must not stop the others
+                if run.id not in self.damaged:
+                    self.damaged.add(run.id)
+                    self.notes.add("warning", str(error))
 
     def close_unseen(self, attempt: AttemptPaths) -> None:
         """Record that an attempt ended with nobody watching, once it can no longer be starting."""
@@ -194,15 +206,19 @@ class Supervisor:
         for name, watched in list(self.watched.items()):
             if not is_gone(watched):
                 if watched.stop_asked is not None and not is_patient(watched):
+                    watched.killed_for = "it was asked to stop and did not"
                     kill_group(watched.pid, watched.ticks)
                 continue
-            # While an ended child was not waited for, its pid is nobody else's.
-            kill_group(watched.pid, watched.ticks)
-            self.record_end(watched)
+            if (
+                not watched.swept
+            ):  # once: while a child was not waited for, its pid is nobody else's
+                watched.swept = True
+                kill_group(watched.pid, watched.ticks)
+            self.record_end(self.session.run(name), watched)
             os.close(watched.pidfd)
             del self.watched[name]
 
-    def record_end(self, watched: Watched) -> None:
+    def record_end(self, run: RunPaths, watched: Watched) -> None:
         """Write `exit.json` of an ended process."""
         code = watched.process.wait() if watched.process is not None else None
         if code is None:
@@ -211,9 +227,20 @@ class Supervisor:
                     watched.attempt.exit, Exit(status="unknown", ended=utc_now(), reason=UNSEEN)
                 )
             return
+        if code == BUSY and holder(run.lock) is not None:  # another trains it; this one never began
+            shutil.rmtree(watched.attempt.folder)
+            return
         said_so = watched.attempt.final.exists()
-        starved = oom_kills() > watched.oom_kills
-        write_document(watched.attempt.exit, explain_exit(code, said_so, starved))
+        starved = self.out_of_memory.lately()
+        found = explain_exit(code, said_so, starved, watched.killed_for)
+        write_document(watched.attempt.exit, found)
+
+    def handle_safely(self, command: Command) -> bool:
+        """Handle `command`; one that fails on its run is answered so, and stops no other."""
+        try:
+            return self.handle(command)
+        except SessionError as error:
+            return self.answer(command, f"refused: {error}")
 
     def handle(self, command: Command) -> bool:
         """Answer `command` if it is this process's to answer; tell whether it is done with."""
@@ -226,15 +253,16 @@ class Supervisor:
         if run is None:
             return self.answer(command, "refused: there is no such run")
         living = self.watched.get(run.id)
-        if living is not None and command.command == "stop":
-            if living.stop_asked is None:
-                living.stop_asked, living.stop_id = time.monotonic(), command.id
-            elif living.stop_id != command.id and is_blocked(living):
-                kill_group(living.pid, living.ticks)
-                return self.answer(command, "killed: there is no room for a checkpoint")
         if self.answered_by_trainer(run, command):
+            # The answer of an attempt before this one asks nothing of this one.
+            if living is not None and command.id in answered_ids(living.attempt):
+                living.note_stop(command)
             return True
         if living is not None:
+            if living.note_stop(command) and is_blocked(living):
+                living.killed_for = "it was told twice to stop while there was no room"
+                kill_group(living.pid, living.ticks)
+                return self.answer(command, "killed: there is no room for a checkpoint")
             return False
         status = run_status(run, supervised=True)
         waits = status.state in RESUMABLE
@@ -279,15 +307,29 @@ class Supervisor:
         return any(command.id in answered_ids(run.attempt(n)) for n in run.attempt_numbers())
 
     def answer(self, command: Command, message: str) -> bool:
-        """Write the answer into the session's events."""
-        self.note("command", message, id=command.id, command=command.command, run=command.run)
+        """Write the answer into the session's events, as soon as there is room for it."""
+        self.notes.add("command", message, id=command.id, command=command.command, run=command.run)
         return True
 
-    def note(self, kind: str, message: str, **data: str | None) -> None:
-        """Write an event of the session."""
-        moment = time.monotonic() - self.began
-        self.events.append(Event(n=0, time=moment, kind=kind, message=message, data=data))
-        self.events.sync()
+
+def is_resumable(run: RunPaths) -> bool:
+    """Tell whether `run` has ended in a way that a next attempt may follow."""
+    try:
+        return run_status(run, supervised=True).state in RESUMABLE
+    except SessionError:
+        return False
+
+
+def open_holder(run: RunPaths, pid: int) -> int | None:
+    """Return a descriptor of the process that holds the lock of `run`, or None if it just went."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    if holder(run.lock) == pid:  # so the descriptor is not of a later process with its pid
+        return pidfd
+    os.close(pidfd)
+    return None
 
 
 def supervise(session: SessionPaths) -> None:
@@ -310,15 +352,12 @@ def make_supervisor(session: SessionPaths) -> Supervisor | None:
     spec = read_document(session.spec, SessionSpec)
     if spec is None:
         return None
-    past = Tail(session.events, Event).read()
-    events = Records(session.events)
-    events.count = past[-1].n + 1 if past else 0
-    answered = {str(event.data.get("id")) for event in past if event.kind == "command"}
-    return Supervisor(session, spec, Inbox(session, answered), events)
+    notes = Notes(session)
+    return Supervisor(session, spec, Inbox(session, notes.answered), notes)
 
 
 def release_and_look_again(lock: Lock, supervisor: Supervisor) -> bool:
     """Give up the lock; tell whether a command slipped in between the last look and that."""
-    supervisor.events.close()
+    supervisor.notes.close()
     lock.release()
     return bool(supervisor.inbox.take())

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from valtui_trainer.session.heartbeat import read_heartbeat
 from valtui_trainer.session.layout import AttemptPaths, utc_now
 from valtui_trainer.session.machine import start_ticks
-from valtui_trainer.session.records import Exit
+from valtui_trainer.session.records import Command, Exit
 from valtui_trainer.session.state import BLOCKED
-from valtui_trainer.supervise.memory import oom_kills
 
 STOP_SECONDS = 120.0
 
@@ -24,8 +23,9 @@ class Watched:
 
     Attributes:
         ticks: when it started, which tells it from a later process with its pid.
-        oom_kills: how many processes had died of a lack of memory when it began.
         stop_asked, stop_id: when it was first asked to stop, and by which command.
+        swept: what it left in its group was killed.
+        killed_for: why its supervisor killed it, if it did.
     """
 
     attempt: AttemptPaths
@@ -33,16 +33,25 @@ class Watched:
     pidfd: int
     process: subprocess.Popen[bytes] | None
     ticks: int
-    oom_kills: int
     stop_asked: float | None = None
     stop_id: str = ""
+    swept: bool = False
+    killed_for: str = ""
+
+    def note_stop(self, command: Command) -> bool:
+        """Take note of a stop; tell whether it is not the first."""
+        if command.command != "stop":
+            return False
+        if self.stop_asked is None:
+            self.stop_asked, self.stop_id = time.monotonic(), command.id
+        return self.stop_id != command.id
 
 
 def watch(
     attempt: AttemptPaths, pid: int, pidfd: int, process: subprocess.Popen[bytes] | None
 ) -> Watched:
     """Return a trainer to be watched from now on."""
-    return Watched(attempt, pid, pidfd, process, start_ticks(pid), oom_kills())
+    return Watched(attempt, pid, pidfd, process, start_ticks(pid))
 
 
 def is_gone(watched: Watched) -> bool:
@@ -72,13 +81,14 @@ def is_patient(watched: Watched) -> bool:
     return time.monotonic() < watched.stop_asked + patience
 
 
-def explain_exit(code: int, said_so: bool, starved: bool) -> Exit:
+def explain_exit(code: int, said_so: bool, starved: bool, killed_for: str) -> Exit:
     """Return what an exit code means, in words.
 
     Args:
         code: as `Popen.returncode`.
         said_so: the trainer wrote how it ended.
-        starved: the kernel's out-of-memory killer was at work meanwhile.
+        starved: the kernel's out-of-memory killer was at work just then.
+        killed_for: why its supervisor killed it, if it did.
     """
     if code >= 0:
         reason = "" if code == 0 and said_so else f"its process ended with exit code {code}"
@@ -87,7 +97,9 @@ def explain_exit(code: int, said_so: bool, starved: bool) -> Exit:
     number = -code
     name = signal.Signals(number).name if number in set(signal.Signals) else str(number)
     reason = f"killed by signal {number} ({name})"
-    if number == signal.SIGKILL and starved:
+    if killed_for:
+        reason += f": {killed_for}"
+    elif number == signal.SIGKILL and starved:
         reason = (
             f"out of memory: the kernel killed it (signal {number}, {name}). Try a smaller "
             "batch_size, a narrower model, or fewer runs at once (--parallel 1)."

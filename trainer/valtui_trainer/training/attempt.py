@@ -21,7 +21,7 @@ from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, 
 from valtui_trainer.session.locks import acquire
 from valtui_trainer.session.patience import Patience
 from valtui_trainer.session.records import Final, RunSpec
-from valtui_trainer.supervise.launch import ensure_supervisor
+from valtui_trainer.supervise.launch import BUSY, ensure_supervisor
 from valtui_trainer.training.control import LONG_DEADLINE, Control, say
 from valtui_trainer.training.journal import Clock, Journal
 
@@ -52,7 +52,7 @@ def run_attempt(folder: Path) -> int:
     lock = wait_for_room(lambda: acquire(places.run.lock))
     if lock is None:
         say("Another process trains this run already; this one ends.")
-        return 3
+        return BUSY
     prefer_to_die_first()
     control = wait_for_room(lambda: Control(places.session, places.run, places.attempt))
     control.begin()

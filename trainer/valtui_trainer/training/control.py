@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 
 from valtui_trainer.session.commands import Inbox, answered_ids
@@ -77,8 +78,7 @@ class Control:
         signal.signal(signal.SIGTERM, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        with contextlib.suppress(OSError):
-            self.beat()
+        self.beat()
         self._thread.start()
 
     def end(self) -> None:
@@ -90,17 +90,12 @@ class Control:
         os.close(self._woken)
         os.close(self._waker)
         faulthandler.cancel_dump_traceback_later()
-        with contextlib.suppress(OSError):
-            self.beat()
+        self.beat()
         self._heartbeat.close()
 
     def beat(self) -> None:
-        """Write the heartbeat now.
-
-        Raises:
-            OSError: it cannot be written.
-        """
-        with self._beating:
+        """Write the heartbeat now; one that cannot be written is missed, no more."""
+        with self._beating, contextlib.suppress(OSError):
             self._write_beat()
 
     def _write_beat(self) -> None:
@@ -136,16 +131,21 @@ class Control:
             signals = self._wait()
             if self._ended.is_set():
                 return
-            for number in signals:
-                if number == signal.SIGTERM:
-                    self._on_term()
-            for command in self._inbox.take():
-                if command.run == self._run.id:
-                    self._take(command)
-            with contextlib.suppress(OSError):  # a beat that cannot be written is missed, no more
-                self.beat()
-            self._dump_if_hung()
-            self._end_if_deaf()
+            try:
+                self._look_out(signals)
+            except Exception:  # whatever it is, the heart must go on beating
+                say(traceback.format_exc())
+
+    def _look_out(self, signals: bytes) -> None:
+        for number in signals:
+            if number == signal.SIGTERM:
+                self._on_term()
+        for command in self._inbox.take():
+            if command.run == self._run.id:
+                self._take(command)
+        self.beat()
+        self._dump_if_hung()
+        self._end_if_deaf()
 
     def _wait(self) -> bytes:
         """Wait for the next beat or a signal; return the numbers of the signals that came."""
@@ -180,7 +180,7 @@ class Control:
 
     def _on_term(self) -> None:
         if self._term_at is not None:
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+            kill_own_group()
         self._term_at = time.monotonic()
         say("SIGTERM: it stops after this step; a second one ends it at once.")
         self.stop, self.stop_reason = True, "stopped by SIGTERM"
@@ -191,7 +191,7 @@ class Control:
         if self._term_at is None or self.deadline is None:
             return
         if time.monotonic() - self._term_at > max(TERM_SECONDS, self.deadline):
-            os.killpg(os.getpgrp(), signal.SIGKILL)
+            kill_own_group()
 
 
 def answered(session: SessionPaths, run: RunPaths) -> set[str]:
@@ -199,6 +199,13 @@ def answered(session: SessionPaths, run: RunPaths) -> set[str]:
     by_supervisor = Tail(session.events, Event).read()
     found = {str(event.data.get("id")) for event in by_supervisor if event.kind == "command"}
     return found.union(*(answered_ids(run.attempt(number)) for number in run.attempt_numbers()))
+
+
+def kill_own_group() -> None:
+    """End this process at once, and what it started; the group only where it is this process's own."""
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def say(text: str) -> None:

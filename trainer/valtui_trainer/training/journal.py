@@ -53,6 +53,7 @@ class Journal:
         self._clock = clock
         self.patience = Patience(self._blocked)
         self._before_block: tuple[str, float | None] = ("starting", None)
+        self._blocked_at = 0.0
         self._train = Records(attempt.train, self.patience)
         self._val = Records(attempt.val, self.patience)
         self._events = Records(attempt.events, self.patience)
@@ -120,6 +121,8 @@ class Journal:
     def _blocked(self, why: str) -> None:
         if why:
             self._before_block = (self._control.phase, self._control.deadline)
+            self._blocked_at = time.monotonic()
             self._control.enter(f"{BLOCKED}: {why}", None)
         else:
+            self._clock.leave_out(time.monotonic() - self._blocked_at)
             self._control.enter(*self._before_block)

@@ -182,8 +182,8 @@ class Loop:
         if self.train_set.device.type == "cuda":
             torch.cuda.synchronize(self.train_set.device)
 
-    def write_checkpoint(self) -> None:
-        """Write a checkpoint; a failure is loud but does not end the training."""
+    def write_checkpoint(self) -> bool:
+        """Write a checkpoint; a failure is loud but does not end the training. Tell whether it was."""
         try:
             for written in self.checkpoints.write(self.state()):
                 self.journal.event(
@@ -198,7 +198,10 @@ class Loop:
                 "warning",
                 f"No checkpoint could be written ({error.strerror}); training goes on without.",
                 step=self.step,
+                about="checkpoint",
             )
+            return False
+        return True
 
     def state(self) -> State:
         """Return everything that the rest of the run depends on."""
@@ -265,8 +268,8 @@ class Loop:
         self.journal.phase(phase, LONG_DEADLINE)
         self.wait_for_device()
         self.journal.sync()
-        if keep:
-            self.write_checkpoint()
+        if keep and not self.write_checkpoint():
+            self.control.stop_reason += "; without a checkpoint, for there was no room for it"
 
     def check_finite(self, name: str, value: float, seed: int) -> None:
         """Warn once, or stop, when a loss is not finite."""

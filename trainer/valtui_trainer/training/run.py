@@ -50,7 +50,9 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     found = checkpoint.newest(places.run.checkpoints) if places.attempt.number else None
     state: State | None = found[1] if found else None
     if state is None and places.attempt.number:
-        journal.event("warning", "No sound checkpoint was found; the run begins anew.")
+        journal.event(
+            "warning", "No sound checkpoint was found; the run begins anew.", about="start"
+        )
     journal.phase("first step", LONG_DEADLINE)
     log_every = state["log_every"] if state else warm_up(spec, material, device)
     replicas = [build_replica(spec, seed, material, device, log_every) for seed in spec.seeds]
