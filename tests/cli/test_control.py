@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -219,6 +221,40 @@ def test_a_run_that_does_not_answer_says_why_and_what_ends_it(
 
     assert main(["stop", session.id, "batch-32"]) == 1
     assert words in capsys.readouterr().out
+
+
+def test_a_command_that_cannot_be_written_says_what_stops_the_run_without_it(
+    running: tuple[SessionPaths, list[RunWriter]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def no_room(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(begin, "send", no_room)
+    monkeypatch.setattr(begin, "holder", lambda _: 4711)
+
+    code = main(["stop", running[0].id, "batch-32"])
+
+    said = capsys.readouterr().err
+    assert code == 1
+    assert "could not be written (No space left on device)" in said
+    assert "`kill -TERM 4711` stops batch-32 without it" in said
+
+
+def test_a_session_deleted_while_a_command_waits_is_told(
+    running: tuple[SessionPaths, list[RunWriter]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    session, _ = running
+    monkeypatch.setattr(control, "PATIENCE_SECONDS", 20.0)
+    with answering(session, lambda _: shutil.rmtree(session.folder)):
+        code = main(["stop", session.id, "batch-32"])
+
+    assert code in (1, 2)
+    assert "Traceback" not in (said := capsys.readouterr().err)
+    assert "gone" in said or "session" in said
 
 
 def test_resuming_a_queue_that_nobody_watches_starts_a_supervisor(

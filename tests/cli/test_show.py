@@ -209,3 +209,17 @@ def test_a_damaged_run_is_exit_2_with_a_sentence(
         assert main([command]) == 2
         assert "run.json" in capsys.readouterr().err
     del session
+
+
+def test_one_run_whose_start_is_damaged_does_not_hide_the_others(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, (first, _) = make_session(home, steps=40)
+    first.attempt.start.write_text("{")
+
+    code = main(["show"])
+
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "start.json: is damaged" in shown
+    assert "batch-128  DONE" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import namedtuple
 from collections.abc import Callable
@@ -96,6 +97,20 @@ async def test_a_lost_run_says_how_it_is_resumed_and_then_that_it_waits(
         await pilot.press("r")
         await sees(pilot, "… queued", "waits to be resumed")
         assert one.commands == ["resume one"]
+
+
+async def test_keys_for_a_run_do_nothing_where_the_runs_were_deleted(
+    app: AppMaker, one: Recorded
+) -> None:
+    async with app(one).run_test(size=SIZE) as pilot:
+        await sees(pilot, "volatility, % of the loss")
+        shutil.rmtree(one.paths.runs)
+        await until(pilot, lambda: not pilot.app.screen.feed.runs)  # type: ignore[attr-defined]
+
+        await pilot.press("s", "o", "full_stop", "r", "space", "tab", "1", "left")
+
+        assert pilot.app.is_running
+        assert "▸1" not in shown(pilot.app)
 
 
 async def test_what_the_supervisor_complains_of_is_said_until_it_succeeds(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -18,6 +20,7 @@ import pytest
 from support.sessions import new_session
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.commands import send
+from valtui_trainer.session.create import add_attempt
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import statuses
 from valtui_trainer.session.locks import holder
@@ -25,7 +28,9 @@ from valtui_trainer.session.machine import boot_id, start_ticks
 from valtui_trainer.session.records import Event, RunSpec, SessionSpec
 from valtui_trainer.session.state import RunStatus, run_status
 from valtui_trainer.session.tail import Tail
+from valtui_trainer.supervise import supervisor as supervisor_module
 from valtui_trainer.supervise.processes import kill_group, send_signal
+from valtui_trainer.supervise.supervisor import make_supervisor
 
 PROGRAM = Path(__file__).parents[1] / "support" / "stub_supervisor.py"
 
@@ -302,6 +307,132 @@ def test_a_stop_takes_a_wish_to_resume_back(home: Path, start: Start) -> None:
     supervisor.wait(20)
     assert answers(session)[resume] == "refused: stopped while it waited for a place"
     assert session.run("killed").attempt_numbers() == [0]
+
+
+def test_a_stop_of_an_earlier_attempt_asks_nothing_of_this_one(home: Path, start: Start) -> None:
+    """A new supervisor meets all old commands again; a stop of the past must not kill a living run."""
+    session, _ = session_of(home, "twice")
+    first = start(session, "0.5")
+    await_that(lambda: order(session) == ["begin twice"])
+    send(session, "stop", "twice")
+    first.wait(20)
+    send(session, "resume", "twice")
+    second = start(session, "0.5")
+    await_that(lambda: order(session)[-1] == "begin twice" and len(order(session)) == 3)
+    pid = holder(session.run("twice").lock)
+    second.kill()
+    second.wait()
+
+    third = start(session, "0.5")
+    await_that(lambda: holder(session.supervisor_lock) == third.pid)
+    seen = send(session, "stop", "nobody")  # its answer tells that a tick went by
+    await_that(lambda: seen in answers(session))
+    patience = time.monotonic() + 1.5  # three times what a stop is given here
+    await_that(lambda: time.monotonic() > patience)
+
+    assert holder(session.run("twice").lock) == pid
+    send(session, "stop", "twice")
+    assert third.wait(20) == 0
+    assert status(session, "twice").state == "STOPPED"
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"id": "\xff\xfe"}', b"[" * 100_000, b"", b"\0" * 50], ids=range(4)
+)
+def test_a_command_that_cannot_be_read_stops_nothing(
+    home: Path, start: Start, content: bytes
+) -> None:
+    session, _ = session_of(home, "waits")
+    (session.commands / "0-damaged.json").write_bytes(content)
+    supervisor = start(session)
+    await_that(lambda: order(session) == ["begin waits"])
+
+    send(session, "stop", "waits")
+
+    assert supervisor.wait(20) == 0
+    assert status(session, "waits").state == "STOPPED"
+
+
+@pytest.mark.parametrize("torn", [b'{"n":7,"time":1.0,"ki', b"\0" * 40])
+def test_an_answer_after_a_torn_line_is_read(home: Path, start: Start, torn: bytes) -> None:
+    session, _ = session_of(home, "done")
+    session.events.write_bytes(torn)
+    asked = send(session, "stop", "nobody")
+
+    start(session).wait(20)
+
+    assert answers(session)[asked] == "refused: there is no such run"
+
+
+def test_a_resume_of_a_run_that_lives_starts_no_second_attempt(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "waits")
+    first = start(session)
+    await_that(lambda: order(session) == ["begin waits"])
+    first.kill()
+    first.wait()
+    send(session, "resume", "waits")
+
+    second = start(session)
+    await_that(lambda: holder(session.supervisor_lock) == second.pid)
+    send(session, "stop", "waits")
+
+    await_that(lambda: len(order(session)) > 1)
+    assert order(session)[:2] == ["begin waits", "end waits"]
+
+
+def test_a_supervisor_that_cannot_say_anything_still_says_how_a_run_ended(
+    home: Path, start: Start
+) -> None:
+    """The session's events find no room; `exit.json` does."""
+    session, _ = session_of(home, "waits")
+    supervisor = start(session)
+    await_that(lambda: order(session) == ["begin waits"])
+    size = session.events.stat().st_size if session.events.exists() else 0
+    resource.prlimit(
+        supervisor.pid, resource.RLIMIT_FSIZE, (max(size, 300), resource.RLIM_INFINITY)
+    )
+    asked = [send(session, "stop", "nobody") for _ in range(5)]
+    await_that(lambda: 0 < len(answers(session)) < len(asked))
+    pid = holder(session.run("waits").lock)
+    assert pid is not None
+
+    os.kill(pid, signal.SIGKILL)
+    await_that(lambda: status(session, "waits").state == "KILLED")
+    resource.prlimit(supervisor.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+
+    assert supervisor.wait(20) == 0
+    assert set(asked) <= set(answers(session)), "what could not be said is said later"
+
+
+def test_a_run_that_cannot_be_started_says_so_and_can_be_resumed(home: Path) -> None:
+    session, _ = session_of(home, "done")
+    made = make_supervisor(session)
+    assert made is not None
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(supervisor_module, "detached", no_process)
+        made.tick()
+        assert status(session, "done").state == "FAILED"
+        asked = send(session, "resume", "done")
+        made.tick()
+
+    assert answers(session)[asked].startswith("refused: it could not be started")
+    assert not made.tick(), "nothing is left to do"
+    made.notes.close()
+
+
+def no_process(*_: object) -> None:
+    raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+
+def test_a_run_whose_lock_cannot_be_looked_at_holds_up_no_other(home: Path, start: Start) -> None:
+    session, _ = session_of(home, "waits", "done", parallel=1)
+    session.run("waits").lock.mkdir()
+    add_attempt(session.run("waits"))
+
+    start(session).wait(20)
+    session.run("waits").lock.rmdir()
+
+    assert order(session) == ["begin done", "end done"]
 
 
 def test_a_run_whose_log_finds_no_room_waits_and_starts_when_there_is_some(

@@ -1,6 +1,6 @@
 """`python stub_trainer.py ATTEMPT`: stands in for a trainer where only the supervisor is on trial.
 
-What it does is in the run's id: done, mute, crash, killed, starved, deaf, forker, waits (for a stop).
+What it does is in the run's id: done, mute, crash, killed, starved, deaf, forker, waits (for a stop), twice (waits in each attempt).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from valtui_trainer.session.documents import read_document, write_document
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
 from valtui_trainer.session.locks import acquire
 from valtui_trainer.session.records import Event, Final, RunSpec
+from valtui_trainer.training.control import answered
 
 
 def main(folder: Path) -> int:
@@ -47,7 +48,7 @@ def main(folder: Path) -> int:
         child = subprocess.Popen(["sleep", "60"])
         (folder / "child").write_text(str(child.pid))
     status = "done"
-    if behaviour == "waits" and attempt.number == 0:
+    if behaviour == "twice" or (behaviour == "waits" and attempt.number == 0):
         status = "stopped"
         await_stop(SessionPaths(folder.parents[3]), run, attempt)
     elif behaviour == "done":
@@ -62,7 +63,7 @@ def main(folder: Path) -> int:
 
 def await_stop(session: SessionPaths, run: RunPaths, attempt: AttemptPaths) -> None:
     """Wait for a stop command and answer it, as a trainer does."""
-    inbox, pause = Inbox(session, set()), threading.Event()
+    inbox, pause = Inbox(session, answered(session, run)), threading.Event()
     while True:
         for command in inbox.take():
             if command.run == run.id and command.command == "stop":

@@ -33,8 +33,10 @@ VAL_COLUMNS = (
 )  # fmt: skip
 AXES = ("step", "epoch", "time")
 BYTES_A_POLL = 256 << 10
-NO_BYTES = 1_000_000
 """Read from a file before anything else gets a turn: a few milliseconds' work."""
+
+NO_BYTES = 1_000_000
+"""With fewer free, a disk is full."""
 
 
 class Table:

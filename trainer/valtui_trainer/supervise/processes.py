@@ -31,8 +31,8 @@ def send_signal(pid: int, ticks: int, number: signal.Signals) -> bool:
 def kill_group(leader: int, ticks: int) -> None:
     """Kill the process group of `leader`, which started at `ticks`; what it left is killed too.
 
-    The kernel reuses no pid while a group of that number has members. So if `leader` is another
-    process by now, the group was gone before, and nothing in it is ours.
+    Call it while the leader lives, or as soon as it ended: the kernel reuses no pid while a group of
+    that number has members. If `leader` is another process by now, nothing in its group is ours.
     """
     if start_ticks(leader) not in (0, ticks):
         return

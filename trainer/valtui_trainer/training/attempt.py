@@ -65,7 +65,10 @@ def run_attempt(folder: Path) -> int:
         final = train(places, control, journal, clock)
     except Exception as error:
         final = failure(error, places.run, control, clock)
-    journal.close()
+    try:
+        journal.close()
+    except OSError as error:
+        say(f"The log could not be brought to the disk ({error.strerror}).")
     journal.document(places.attempt.final, final)
     control.end()
     lock.release()

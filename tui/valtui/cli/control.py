@@ -12,6 +12,7 @@ from typing import Literal
 from valtui.cli import output
 from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_session, home_of
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import RunPaths, SessionPaths
 from valtui_trainer.session.listing import find_run, find_session, runs_of, statuses
 from valtui_trainer.session.records import Event
@@ -50,7 +51,10 @@ def execute(arguments: argparse.Namespace) -> int:
     chosen = choose(session, wish, arguments.run)
     if wish == "resume" and not supervisor_alive(session):
         warn(home_of(arguments))
-    pending = {run.id: Asked(session, run, wish) for run in chosen}
+    try:
+        pending = {run.id: Asked(session, run, wish) for run in chosen}
+    except SessionError as error:
+        raise CommandError(str(error)) from None
     failed = False
     waiting = threading.Event()
     until = time.monotonic() + PATIENCE_SECONDS
@@ -134,8 +138,15 @@ class Asked:
             self._id = command(session, wish, run.id)
 
     def status(self) -> RunStatus:
-        """Return the run's state now."""
-        return statuses(self._session)[self._run.id]
+        """Return the run's state now.
+
+        Raises:
+            CommandError: it was deleted meanwhile.
+        """
+        found = statuses(self._session).get(self._run.id)
+        if found is None:
+            raise CommandError(f"{self._run.id} is gone; somebody deleted the session.")
+        return found
 
     def answer(self) -> str | None:
         """Return what was answered or came about, or None as long as nothing has."""

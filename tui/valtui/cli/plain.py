@@ -19,6 +19,7 @@ from valtui import texts
 from valtui.cli import output
 from valtui.feed import RunFeed, SessionFeed, ValMatrix
 from valtui_trainer.measure.volatility import Rolling, rolling
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import RunStatus
@@ -195,7 +196,10 @@ class Follower:
         output.complain("stopping all runs; Ctrl-C again returns without waiting for them.")
         for run in self._feed.runs:
             if not run.status.ended:
-                command(self._session, "stop", run.id)
+                try:
+                    command(self._session, "stop", run.id)
+                except SessionError as error:
+                    output.complain(str(error))
 
     def _conclude(self) -> int:
         from valtui.cli.compare import figures_of, write_table

@@ -89,7 +89,11 @@ def differing(specs: list[RunSpec]) -> dict[str, Entry]:
 
 def describe_run(paths: RunPaths, spec: RunSpec, differs: Entry, status: RunStatus) -> Entry:
     """Return what is said about one run."""
-    history = read_history(paths)
+    history, problem = History(), ""
+    try:
+        history = read_history(paths)
+    except SessionError as error:  # one damaged run must not hide the others
+        problem = safe(str(error))
     attempt = paths.last_attempt()
     final = None
     with suppress(SessionError):  # the state says that it is damaged
@@ -108,6 +112,7 @@ def describe_run(paths: RunPaths, spec: RunSpec, differs: Entry, status: RunStat
         "train_points": len(history.train),
         "val_points": len(history.val),
         "damaged_lines_skipped": history.skipped,
+        "problem": problem,
         "last_evaluation": last_evaluation(history),
         "warnings": [event.message for _, event in history.events if event.kind == "warning"],
         "final": msgspec.to_builtins(final) if final is not None else None,
@@ -169,6 +174,8 @@ def write_run(run: Entry) -> None:
         f"  log         {run['val_points']} evaluations, {run['train_points']} training records, "
         f"{run['attempts']} attempt(s)"
     )
+    if run["problem"]:
+        output.line(f"  problem     {run['problem']}")
     if run["damaged_lines_skipped"]:
         output.line(f"  damaged     {run['damaged_lines_skipped']} lines were skipped")
     for warning in run["warnings"]:

@@ -7,6 +7,7 @@ from textual import work
 from valtui.feed import RunFeed, SessionFeed
 from valtui.screens.asking import AskScreen, ChooseScreen
 from valtui.screens.base import SizedScreen
+from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.output import read_output
 from valtui_trainer.session.records import CommandName
 from valtui_trainer.session.safe import safe
@@ -14,6 +15,7 @@ from valtui_trainer.session.state import RESUMABLE
 from valtui_trainer.supervise.begin import command as send_command
 
 MOST_PRESETS = 9
+FOR_A_RUN = frozenset({"output", "stop", "pause", "resume", "overlay", "cursor", "focus_next_run"})
 
 
 class RunCommands(SizedScreen[None]):
@@ -26,6 +28,10 @@ class RunCommands(SizedScreen[None]):
     def run(self) -> RunFeed:
         """The focused run."""
         return self.feed.runs[min(self.focused_run, len(self.feed.runs) - 1)]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer what is for a run only where there is one: a session may be deleted meanwhile."""
+        return bool(self.feed.runs) or action not in FOR_A_RUN
 
     def action_output(self) -> None:
         """Show what the focused run's trainer printed."""
@@ -76,6 +82,9 @@ class RunCommands(SizedScreen[None]):
     def action_stop_all(self) -> None:
         """Stop every run and leave, after asking."""
         live = [run for run in self.feed.runs if not run.status.ended]
+        if not live:
+            self.app.exit()
+            return
         question = f"Stop {len(live)} run{'s' if len(live) != 1 else ''} and quit?"
 
         def after(yes: bool | None) -> None:
@@ -94,12 +103,8 @@ class RunCommands(SizedScreen[None]):
         try:
             for run in runs:
                 send_command(self.feed.paths, name, run.id)
-        except OSError as error:
-            self.notify(
-                f"The command could not be written ({error.strerror}).",
-                severity="error",
-                markup=False,
-            )
+        except SessionError as error:
+            self.notify(safe(str(error)), severity="error", markup=False, timeout=10)
             return False
         names = ", ".join(safe(run.id) for run in runs)
         self.notify(f"{names}: {words[name]}", markup=False, timeout=3)
@@ -147,8 +152,8 @@ class RunCommands(SizedScreen[None]):
             return
         try:
             send_command(self.feed.paths, "start", spec.id, spec)
-        except OSError as error:
-            self._refuse_start(f"The command could not be written ({error.strerror}).")
+        except SessionError as error:
+            self._refuse_start(str(error))
 
     def _refuse_start(self, problem: str) -> None:
         self.app.call_from_thread(

@@ -182,9 +182,8 @@ class SessionsScreen(SizedScreen[None]):
         try:
             for run in runs:
                 send_command(chosen.paths, name, run)
-        except OSError as error:
-            text = f"The command could not be written ({error.strerror})."
-            self.notify(text, severity="error", markup=False)
+        except SessionError as error:
+            self.notify(safe(str(error)), severity="error", markup=False, timeout=10)
             return
         self.notify(f"{', '.join(map(safe, runs))}: asked to {name}", markup=False, timeout=3)
 
