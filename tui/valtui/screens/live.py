@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Literal
 
-from rich.cells import cell_len, set_cell_size
 from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -13,19 +12,25 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.widgets import Static
 
-from valtui import texts
 from valtui.curves import Axis, RunCurves
 from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
 from valtui.meter import read_meter
 from valtui.screens.base import KeysFooter
+from valtui.screens.live_texts import (
+    AXIS_LABELS,
+    cursor_words,
+    head_line,
+    panel_title,
+    run_row,
+    x_end,
+    y_format,
+)
 from valtui.screens.run_commands import RunCommands
-from valtui.screens.words import doing, so_far, trouble
-from valtui.widgets import axis as axes
+from valtui.screens.words import so_far, trouble
 from valtui.widgets.chart import Chart
 from valtui.widgets.run_list import RunList, RunRow
-from valtui.widgets.sparkline import spark
 from valtui_trainer.measure.volatility import volatility
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.safe import safe
@@ -38,14 +43,11 @@ SETTLE_SECONDS = 0.1
 
 STATUS_SECONDS = 1.0
 METER_SECONDS = 2.0
-COURSE = 24
 WIDE = 100
 
-AXIS_LABELS: dict[Axis, str] = {"step": "step", "epoch": "epoch", "time": "sec"}
 NEXT_AXIS: dict[Axis, Axis] = {"step": "epoch", "epoch": "time", "time": "step"}
 PANELS = ("train", "val", "volatility")
 LEFT = ("train", "volatility")
-SHORTEST_TITLE = 24
 
 
 class LiveScreen(RunCommands):
@@ -243,19 +245,19 @@ class LiveScreen(RunCommands):
             curves = [self._curves_of(run) for run in self.feed.runs]
             resets = tuple(one.resets for one in curves)
             structure = (
-                what, self.x_axis, self.focused_run, self._x_end(), resets, *self.overlaid.items(),
+                what, self.x_axis, self.focused_run, x_end(self.feed.runs, self.x_axis), resets, *self.overlaid.items(),
             )  # fmt: skip
             if fresh or self._structure.get(name) != structure:
                 self._structure[name] = structure
                 chart.show(
                     [self._series(run, what, index) for index, run in enumerate(self.feed.runs)],
                     x_label=AXIS_LABELS[self.x_axis],
-                    y_format=self._format(what),
-                    x_end=self._x_end(),
+                    y_format=y_format(what),
+                    x_end=x_end(self.feed.runs, self.x_axis),
                 )
             else:
                 chart.refresh_data()
-            title = self._title(what)
+            title = panel_title(self.feed.runs, what)
             if chart.border_title != title:
                 chart.border_title = title
             chart.log = self.logarithmic and what in ("train_loss", "val_loss")
@@ -265,86 +267,18 @@ class LiveScreen(RunCommands):
         visible = focused or self.overlaid[run.id]
         return self._curves_of(run).series(what, index + 1, visible=visible, focused=focused)
 
-    def _x_end(self) -> float | None:
-        """Return where x will end, so that the axis need not grow; unknown for time."""
-        if self.x_axis == "time":
-            return None
-        if self.x_axis == "epoch":
-            return max((run.spec.preset.epochs for run in self.feed.runs), default=None)
-        totals = [run.start.total_steps for run in self.feed.runs if run.start is not None]
-        return float(max(totals)) if totals else None
-
-    def _format(self, what: str) -> Any:
-        if what == "percent":
-            return axes.percent
-        return axes.share_percent if what == "accuracy" else axes.number
-
-    def _title(self, what: str) -> str:
-        balanced = all(run.accuracy_column == "val_accuracy" for run in self.feed.runs)
-        return {
-            "train_loss": "train loss",
-            "val_loss": "validation loss  ◆ best",
-            "accuracy": "validation accuracy"
-            if balanced
-            else "validation accuracy, classes balanced",
-            "percent": "volatility, % of loss (10 evaluations, 90 %)",
-            "absolute": "volatility in loss (10 evaluations, 90 %)",
-        }[what]
-
     def _show_runs(self) -> None:
         rows = [self._row(index, run) for index, run in enumerate(self.feed.runs)]
         self._run_list.show(rows)
 
     def _row(self, index: int, run: RunFeed) -> RunRow:
         figures = self.figures[index] if index < len(self.figures) else None
-        status = run.status
-        known = figures is not None and figures.evaluations > 0
-        curves = self.curves.get(run.id)
-        return RunRow(
-            number=index + 1,
-            name=safe(run.id),
-            state=status.state,
-            focused=index == self.focused_run,
-            overlaid=self.overlaid.get(run.id, True),
-            wrong=status.state in ("FAILED", "KILLED", "LOST", "BLOCKED") or status.health != "ok",
-            level=f"val {texts.level(figures.level)}" if known and figures else "",
-            volatility=f"vol {texts.percent(figures.relative)}" if known and figures else "",
-            course=spark(curves.recent, COURSE) if curves else "",
-            progress=status.progress,
-            doing=doing(run),
-        )
+        focused = index == self.focused_run
+        overlaid = self.overlaid.get(run.id, True)
+        return run_row(index + 1, run, figures, self.curves.get(run.id), focused, overlaid)
 
     def _show_head(self) -> None:
-        spec = self.feed.spec
-        seeds = max((len(run.seeds) for run in self.feed.runs), default=1)
-        count = len(self.feed.runs)
-        states = [run.status.state for run in self.feed.runs]
-        counted = {state: states.count(state) for state in dict.fromkeys(states)}
-        state = ", ".join(f"{count} {name.lower()}" for name, count in counted.items())
-        title = spec.title + (f": {spec.question}" if spec.question else "")
-        left = f"{texts.duration(self.feed.left)} left" if self.feed.left is not None else ""
-        parts = [
-            f"{count} preset{'s' if count != 1 else ''} × {seeds} seed{'s' if seeds != 1 else ''}",
-            safe(self._meter or spec.device),
-            left,
-            state,
-        ]
-        while True:  # what the title needs more than they do goes first
-            right = "   ".join(part for part in parts if part)
-            room = self.size.width - cell_len(right) - 13
-            if room >= min(SHORTEST_TITLE, cell_len(safe(title))) or len(parts) == 1:
-                break
-            parts.pop(0)
-        shown = safe(title)
-        if cell_len(shown) > room:
-            shown = set_cell_size(shown, max(8, room) - 1).rstrip() + "…"
-        gap = " " * max(2, self.size.width - 10 - cell_len(shown) - cell_len(right) - 1)
-        self._update(
-            "#head",
-            Content.assemble(
-                (" valtui  ", "bold $primary"), (shown, "bold"), gap, (right, "$text-muted")
-            ),
-        )
+        self._update("#head", head_line(self.feed, self._meter, self.size.width))
 
     def _update(self, selector: str, content: Content) -> None:
         try:
@@ -384,19 +318,10 @@ class LiveScreen(RunCommands):
         if x is None:
             self._say_so_far()
             return
-        train = dict(self._charts["train"].read(x))
-        val = dict(self._charts["val"].read(x))
-        volatile = dict(self._charts["volatility"].read(x))
-        unit = " %" if self.unit == "percent" else ""
+        read = {name: dict(chart.read(x)) for name, chart in self._charts.items()}
         what = "acc" if self.show_accuracy else "train"
-        parts = [
-            f"{index + 1} {what} {texts.number(train.get(run.id))} val {texts.number(val.get(run.id))}"
-            f" vol {texts.number(volatile.get(run.id), 2)}{unit}"
-            for index, run in enumerate(self.feed.runs)
-            if run.id in val or run.id in train
-        ]
-        place = texts.duration(x) if self.x_axis == "time" else f"{x:,.2f}".rstrip("0").rstrip(".")
-        self._say(f"{AXIS_LABELS[self.x_axis]} {place}   " + "   ".join(parts))
+        unit = " %" if self.unit == "percent" else ""
+        self._say(cursor_words(self.feed.runs, x, self.x_axis, read, what, unit))
 
     def action_cursor(self, direction: int) -> None:
         """Move the cursor to the focused preset's next evaluation a column away; begin at the newest."""
