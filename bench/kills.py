@@ -30,7 +30,7 @@ def main() -> list[str]:
         rows.append(row("writers", kill_writers(place / "writers", WRITERS, seed=4), began))
         digits = write_digits(place / "digits.npz")
         began = time.monotonic()
-        found = kill_trainers(place / "trainers", small(digits, epochs=120), TRAINERS, seed=5)
+        found = kill_trainers(place / "trainers", small(digits, epochs=400), TRAINERS, seed=5)
         rows.append(row("real trainer", found, began))
     return [
         (

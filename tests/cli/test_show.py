@@ -219,7 +219,7 @@ def test_one_run_whose_start_is_damaged_does_not_hide_the_others(
 
     code = main(["show"])
 
-    shown = capsys.readouterr().out
-    assert code == 0
-    assert "start.json: is damaged" in shown
-    assert "batch-128  DONE" in shown
+    shown = capsys.readouterr()
+    assert code == 2
+    assert "start.json: is damaged" in shown.err
+    assert "batch-128  DONE" in shown.out

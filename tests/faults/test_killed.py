@@ -34,7 +34,7 @@ def test_10_kills_of_a_real_trainer_leave_the_curve_of_a_run_that_nobody_killed(
     place: Path, home: Path, digits: Path
 ) -> None:
     """What a reader had before a kill is there after it, and the end is the same to the bit."""
-    found = kill_trainers(home, small(digits, epochs=120), TRAINERS, seed=5)
+    found = kill_trainers(home, small(digits, epochs=400), TRAINERS, seed=5)
 
     assert found == Survived(
         kills=TRAINERS, acknowledged=found.acknowledged, read=found.read, lost=0, doubled=0,

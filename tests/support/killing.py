@@ -30,6 +30,7 @@ from valtui_trainer.supervise.begin import command
 ROOT = Path(__file__).parents[2]
 WRITER = Path(__file__).with_name("crash_writer.py")
 LONGEST_SECONDS = 0.08
+STARTING_SECONDS, TRAINING_SECONDS = 2.5, 1.5
 FOLLOW_EVERY = 10
 
 
@@ -114,7 +115,8 @@ def kill_trainers(home: Path, settings: Preset, kills: int, seed: int) -> Surviv
         start = run.attempt(kill).start
         if kill % 2:
             wait_until(start.exists, what="training")
-        threading.Event().wait(chance.uniform(0, 3))  # the moment of death is what is random here
+        longest = TRAINING_SECONDS if kill % 2 else STARTING_SECONDS
+        threading.Event().wait(chance.uniform(0, longest))  # the moment of death is random
         seen = read_history(run)
         pid = holder(run.lock)
         assert pid is not None, "it ended by itself: give it more epochs"

@@ -34,14 +34,18 @@ def add_arguments(parser: Parser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Show the session, or one of its runs."""
+    """Show the session, or one of its runs; 2 if one of them cannot be read, after the others."""
     session = find_session(home_of(arguments), arguments.session)
     found = describe(session, arguments.run)
     if arguments.json:
         output.document(found)
     else:
         write(found)
-    return 0
+    output.flush()
+    problems = [run["problem"] for run in found["runs"] if run["problem"]]
+    for problem in problems:
+        output.complain(problem)
+    return 2 if problems else 0
 
 
 def describe(session: SessionPaths, wanted: str | None = None) -> Entry:
@@ -174,8 +178,6 @@ def write_run(run: Entry) -> None:
         f"  log         {run['val_points']} evaluations, {run['train_points']} training records, "
         f"{run['attempts']} attempt(s)"
     )
-    if run["problem"]:
-        output.line(f"  problem     {run['problem']}")
     if run["damaged_lines_skipped"]:
         output.line(f"  damaged     {run['damaged_lines_skipped']} lines were skipped")
     for warning in run["warnings"]:
