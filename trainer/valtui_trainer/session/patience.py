@@ -15,7 +15,6 @@ NO_ROOM = {
     errno.EACCES: "the folder is read-only",
     errno.EPERM: "the folder is read-only",
 }
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 RETRY_SECONDS = 1.0
 
 T = TypeVar("T")

@@ -132,8 +132,8 @@ def main(folder: str) -> int:
     code = run_attempt(Path(folder))
     try:
         ensure_supervisor(Places.of(Path(folder)).session)
-    except OSError as error:
-        say(f"No supervisor could be started ({error.strerror}).")
+    except (OSError, SessionError) as error:
+        say(f"No supervisor could be started ({error}).")
     say(f"ended with code {code} after {time.monotonic() - began:.1f} s")
     return code
 
