@@ -269,3 +269,18 @@ async def test_the_footer_has_room_for_all_keys(
 
         await sees(pilot, "d delete", "quit (runs go on)")
         assert max(key.region.right for key in pilot.app.screen.query(FooterKey)) <= size[0]
+
+
+async def test_a_list_that_comes_while_the_screen_is_taken_down_has_nowhere_to_go(
+    app: AppMaker, running: Recorded
+) -> None:
+    async with app().run_test(size=(120, 40)) as pilot:
+        await table_of_sessions(pilot)
+        shown = pilot.app.screen
+        assert isinstance(shown, SessionsScreen)
+        shown._pruning = True  # what a closing app sets first; then the widgets go, then the screen
+        await shown.remove_children()
+
+        shown._show([], [])
+
+        assert shown.is_attached

@@ -35,6 +35,14 @@ class KeysFooter(Footer):
                 yield key
 
 
+def gone(screen: Screen[T]) -> bool:
+    """Tell whether `screen` is being taken down; what a thread found for it has nowhere to go then.
+
+    Its widgets go before it does, and a closing app does not wait for the threads.
+    """
+    return not (screen.is_attached and screen.display)
+
+
 class SizedScreen(Screen[T]):
     """A screen that shows a sentence instead of itself below 60x16."""
 
@@ -52,7 +60,7 @@ class SizedScreen(Screen[T]):
 
         A screen that changes below another makes Textual repaint everything.
         """
-        return self.app.screen is self
+        return not gone(self) and self.app.screen is self
 
     def on_resize(self, event: events.Resize) -> None:
         """Hide everything while the terminal is too small, and choose the keys that fit."""

@@ -15,7 +15,7 @@ from valtui import texts
 from valtui.feed import SessionFeed
 from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
-from valtui.screens.base import KeysFooter, SizedScreen
+from valtui.screens.base import KeysFooter, SizedScreen, gone
 from valtui_trainer.presets.keys import show_value
 from valtui_trainer.session.safe import safe
 
@@ -74,6 +74,8 @@ class CompareScreen(SizedScreen[None]):
                 async with self._reading:
                     figures = await asyncio.to_thread(compare, runs)
                 known = now
+                if gone(self):
+                    return
                 self._show(figures)
             await asyncio.sleep(REFRESH_SECONDS)
 

@@ -13,7 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from valtui.keys import bindings
-from valtui.screens.base import KeysFooter, SizedScreen
+from valtui.screens.base import KeysFooter, SizedScreen, gone
 
 if TYPE_CHECKING:
     from valtui_trainer.presets.library import Library
@@ -119,6 +119,8 @@ class HomeScreen(SizedScreen[None]):
         self.app.call_from_thread(self._show_sessions, [one for one in found if one is not None])
 
     def _show_sessions(self, summaries: list[SessionSummary]) -> None:
+        if gone(self):  # left while the list was read
+            return
         rows = [(summary.paths.id, session_line(summary)) for summary in summaries]
         for summary in summaries:
             self._details[f"session:{summary.paths.id}"] = session_detail(summary)

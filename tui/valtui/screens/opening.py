@@ -14,6 +14,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Static
 
+from valtui.screens.base import gone
 from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
@@ -65,12 +66,12 @@ class OpeningScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Make way for the live screen, once its first points were read and nothing lies above."""
-        if self._feed is not None and self.app.screen is self:
+        if self._feed is not None and not gone(self) and self.app.screen is self:
             from valtui.screens.live import LiveScreen
 
             self.app.switch_screen(LiveScreen(self._feed))
             self._feed = None
 
     def _refuse(self, problem: str) -> None:
-        if self.is_attached:
+        if not gone(self):
             self.query_one("#opening", Static).update(f"{problem}\n\nescape: back")

@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from valtui.screens.base import gone
 from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class PreparingScreen(ModalScreen[Any]):
     def _refuse(self, problem: str) -> None:
         if self._leave_on_problem:
             self.dismiss(problem)
+            return
+        if gone(self):  # the app was left meanwhile
             return
         self._wrong = True
         doing = self.query_one("#doing", Static)

@@ -15,7 +15,7 @@ from textual.widgets import DataTable, Static
 from valtui import texts
 from valtui.keys import bindings
 from valtui.screens.asking import AskScreen
-from valtui.screens.base import KeysFooter, SizedScreen
+from valtui.screens.base import KeysFooter, SizedScreen, gone
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import SessionSummary, counted, session_size, summaries
@@ -82,7 +82,7 @@ class SessionsScreen(SizedScreen[None]):
         self.app.call_from_thread(self._show, found, sizes)
 
     def _show(self, found: list[SessionSummary], sizes: list[int]) -> None:
-        if not self.is_attached:  # left while the list was read
+        if gone(self):  # left while the list was read
             return
         chosen = self.chosen.paths.id if self.chosen else None
         total = f"{counted(len(found))}, {texts.size(sum(sizes))}"
