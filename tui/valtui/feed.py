@@ -29,7 +29,8 @@ TRAIN_COLUMNS = (
 )  # fmt: skip
 VAL_COLUMNS = (
     "step", "epoch", "time", "val_loss", "val_accuracy", "val_balanced_accuracy", "train_eval_loss",
-    "row", "crc", "attempt",
+    "val_loss_precise", "val_loss_calibrated", "temperature", "val_loss_averaged",
+    "seconds", "lens_seconds", "row", "crc", "attempt",
 )  # fmt: skip
 AXES = ("step", "epoch", "time")
 BYTES_A_POLL = 256 << 10
@@ -99,6 +100,7 @@ class ValMatrix:
     Attributes:
         step, epoch, time: shape (T,).
         loss, accuracy, train_eval_loss: shape (seeds, T); accuracy is the balanced one where classes are not.
+        precise, calibrated, temperature, averaged: what the lenses logged, shape (seeds, T); NaN where off.
     """
 
     step: Array
@@ -107,6 +109,10 @@ class ValMatrix:
     loss: Array
     accuracy: Array
     train_eval_loss: Array
+    precise: Array
+    calibrated: Array
+    temperature: Array
+    averaged: Array
 
 
 class RunFeed:
@@ -192,6 +198,10 @@ class RunFeed:
             loss=stacked("val_loss"),
             accuracy=stacked(self.accuracy_column),
             train_eval_loss=stacked("train_eval_loss"),
+            precise=stacked("val_loss_precise"),
+            calibrated=stacked("val_loss_calibrated"),
+            temperature=stacked("temperature"),
+            averaged=stacked("val_loss_averaged"),
         )
 
     def sample_losses(self, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -98,6 +98,39 @@ class Augmentation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     contrast: Fraction = 0.0
 
 
+class Lenses(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is measured beside the validation loss, at every evaluation; it changes nothing in training.
+
+    Attributes:
+        exact_batchnorm: the loss with BatchNorm statistics of a fixed training subset (extra passes).
+        calibrated_outputs: the loss at the best temperature, cross-fitted (no extra pass).
+        averaged_weights: the loss of the exponentially averaged weights (extra passes).
+        most: largest share of the training time that the extra passes of a lens may take; "auto":
+            0.3 for training sets under 20,000 images, 0.1 above. A lens beyond it is off.
+    """
+
+    exact_batchnorm: bool = True
+    calibrated_outputs: bool = True
+    averaged_weights: bool = False
+    most: Positive | Literal["auto"] = "auto"
+
+
+class Fault(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A mistake made on purpose, to test the diagnosis; only presets called `planted-…` may hold one.
+
+    Attributes:
+        validation: evaluate on images changed at random, or on a new random draw each time.
+        sorted_by_class: the training set stands class by class (with `shuffle = false`).
+        overlap: share of the validation images that are exchanged for training images.
+        wrong_labels: share of the validation labels that are exchanged for another class.
+    """
+
+    validation: Literal["sound", "augmented", "resampled"] = "sound"
+    sorted_by_class: bool = False
+    overlap: Fraction = 0.0
+    wrong_labels: Fraction = 0.0
+
+
 class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One training recipe.
 
@@ -137,6 +170,8 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     weight_decay: NotNegative = 0.0
     label_smoothing: Fraction = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    lenses: Lenses = field(default_factory=Lenses)
+    fault: Fault = field(default_factory=Fault)
     eval_every: Positive | Annotated[str, Meta(pattern=EVERY)] = 0.25
     log_every: Count | Literal["auto"] = "auto"
     deadline: Positive | None = None

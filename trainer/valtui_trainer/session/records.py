@@ -56,7 +56,11 @@ class Val(Struct, kw_only=True, gc=False):
         val_loss: mean cross-entropy over the samples, without label smoothing.
         train_eval_loss: the same on a fixed training subset, in eval mode; null where not measured.
         row: which row of `val_losses.f32` holds the per-sample losses, and its `crc` (CRC-32).
-        seconds: what the evaluation took.
+        val_loss_precise: the loss with exact BatchNorm statistics; null where that lens is off.
+        val_loss_calibrated: the loss at `temperature`; null where that lens is off.
+        val_loss_averaged: the loss of the averaged weights; null where that lens is off.
+        seconds: what the evaluation took, without the lenses' extra passes.
+        lens_seconds: what those took.
     """
 
     n: int
@@ -75,6 +79,7 @@ class Val(Struct, kw_only=True, gc=False):
     row: int | None = None
     crc: int | None = None
     seconds: float | None = None
+    lens_seconds: float | None = None
     nf: NotFinite | None = None
 
 
@@ -138,6 +143,47 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
 
 
+CHECKS = (
+    "frozen", "zero-learning-rate", "averaging", "last-batch", "batchnorm-memory", "order", "overlap",
+    "resolution",
+)  # fmt: skip
+
+Outcome = Literal["sound", "doubtful", "failed", "unknown"]
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """What one check of the measurement found; the data of an event of the kind `check`.
+
+    Attributes:
+        check: one of CHECKS.
+        outcome: sound; doubtful: worth knowing, and harmless where the volatility is small; failed:
+            the measurement is wrong and everything else waits; unknown: it could not be made.
+        figure: what was measured, in `unit`; None where nothing was.
+        message: one sentence for a person, with the figure and what to do.
+    """
+
+    check: str
+    outcome: Outcome
+    message: str
+    figure: float | None = None
+    unit: str = ""
+
+
+class LensPlan(Struct, frozen=True, kw_only=True):
+    """Whether a lens is on for a run; decided once, before its first step.
+
+    Attributes:
+        name: `exact-batchnorm`, `calibrated-outputs` or `averaged-weights`.
+        cost: expected seconds of its extra passes over seconds of training; None where not measured.
+        reason: why it is off, a sentence; empty where it is on.
+    """
+
+    name: str
+    on: bool
+    cost: float | None = None
+    reason: str = ""
+
+
 class Start(Struct, frozen=True, kw_only=True):
     """`start.json`: one attempt, as its process found the world."""
 
@@ -171,6 +217,7 @@ class Start(Struct, frozen=True, kw_only=True):
     data_source: str
     notes: list[str]
     versions: dict[str, str]
+    lenses: list[LensPlan] = []
     schema: int = SCHEMA
 
 
