@@ -112,6 +112,44 @@ def test_a_preset_is_found_by_its_path(here: Path) -> None:
     assert Library.open().preset(str(path)).preset.batch_size == 7
 
 
+def test_a_fault_is_refused_with_file_and_line_unless_the_name_says_planted(here: Path) -> None:
+    path = write(here, "mine", "epochs = 3\n\n[fault]\noverlap = 0.2\n")
+    write(here, "planted-mine", "epochs = 3\n\n[fault]\noverlap = 0.2\n")
+    inline = write(here, "inline", "fault = { sorted_by_class = true }\n")
+
+    assert f"{path}:4: fault.overlap = 0.2" in refusal("mine")
+    assert f"{inline}:1" in refusal("inline")
+    assert "planted-" in refusal("mine")
+    assert Library.open().preset("planted-mine").preset.fault.overlap == 0.2
+
+
+def test_an_inherited_fault_is_refused_too_and_can_be_taken_back(here: Path) -> None:
+    write(here, "planted-mine", "[fault]\noverlap = 0.2\n")
+    heir = write(here, "heir", 'epochs = 3\nextends = "planted-mine"\n')
+    write(here, "healed", 'extends = "planted-mine"\n[fault]\noverlap = 0.0\n')
+
+    assert f"{heir}:2" in refusal("heir")
+    assert "inherited" in refusal("heir")
+    assert Library.open().preset("healed").preset.fault == Preset().fault
+
+
+def test_a_fault_is_refused_by_path_and_by_set_as_well(here: Path) -> None:
+    path = here / "elsewhere.toml"
+    path.write_text('[fault]\nvalidation = "augmented"\n')
+    planted = here / "planted-elsewhere.toml"
+    planted.write_text("epochs = 3\n")
+    write(here, "mine", "epochs = 3\n")
+    write(here, "planted-mine", "epochs = 3\n")
+    library = Library.open()
+    asked: dict[str, object] = {"fault.wrong_labels": 0.1}
+
+    assert f"{path}:2" in refusal(str(path))
+    with pytest.raises(PresetError, match=r"--set: fault\.wrong_labels = 0\.1"):
+        with_settings(library.preset("mine"), asked)
+    for name in ("planted-mine", str(planted)):
+        assert with_settings(library.preset(name), asked).preset.fault.wrong_labels == 0.1
+
+
 def test_a_circle_is_named_with_its_members(here: Path) -> None:
     write(here, "a", 'extends = "b"\n')
     write(here, "b", 'extends = "c"\n')

@@ -9,11 +9,21 @@ import msgspec
 
 from valtui_trainer.presets import source
 from valtui_trainer.presets.errors import PresetError, nearest
-from valtui_trainer.presets.keys import Table, assign, difference, known_keys, merge, varying
-from valtui_trainer.presets.read import convert, place, read_table
-from valtui_trainer.presets.types import Preset, Study
+from valtui_trainer.presets.keys import (
+    Table,
+    assign,
+    difference,
+    known_keys,
+    merge,
+    settings,
+    varying,
+)
+from valtui_trainer.presets.read import convert, line_of, place, read_table
+from valtui_trainer.presets.types import Fault, Preset, Study
 
 BASE = "seed-cnn"
+PLANTED = "planted-"
+"""How the name of a preset begins that may hold a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ class Library:
         if not is_unicode(path.stem):
             raise PresetError(f"{path}: the name of the file is not UTF-8; rename it.")
         table = self._resolved(path, ())
-        return Named(path.stem, convert(table, Preset, path), path, where)
+        return refuse_fault(Named(path.stem, convert(table, Preset, path), path, where))
 
     def study(self, name: str) -> NamedStudy:
         """Return the study called `name`, or the one in the file of that path.
@@ -152,12 +162,41 @@ def with_settings(named: Named, assignments: dict[str, object]) -> Named:
     """Return `named` with dotted settings replaced.
 
     Raises:
-        PresetError: a value has the wrong type or is out of range.
+        PresetError: a value has the wrong type or is out of range, or is a fault that this preset
+            may not hold.
     """
     table: Table = msgspec.to_builtins(named.preset)
     for key, value in assignments.items():
         table = assign(table, key, value)
-    return Named(named.name, convert(table, Preset, "--set"), named.path, named.place)
+    return refuse_fault(
+        Named(named.name, convert(table, Preset, "--set"), named.path, named.place), "--set"
+    )
+
+
+def refuse_fault(named: Named, where: str = "") -> Named:
+    """Return `named`, unless it holds a fault and its name does not say so.
+
+    Args:
+        named: a preset.
+        where: what set the fault, where it was not the preset's file.
+
+    Raises:
+        PresetError: naming the key, with the line that sets it or extends a preset that does.
+    """
+    if named.preset.fault == Fault() or named.name.startswith(PLANTED):
+        return named
+    sound = settings(Preset())
+    key, value = next(
+        (key, value)
+        for key, value in settings(named.preset).items()
+        if key.startswith("fault.") and value != sound[key]
+    )
+    inherited = not where and line_of(named.path, key) is None
+    found = where or place(named.path, "extends" if inherited else key)
+    raise PresetError(
+        f"{found}: {key} = {value!r} is a mistake made on purpose{', inherited' if inherited else ''}; "
+        f"only a preset whose name begins with {PLANTED!r} may hold one."
+    )
 
 
 def refuse_varied(study: NamedStudy, presets: list[Preset], keys: list[str]) -> None:

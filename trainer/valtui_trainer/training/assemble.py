@@ -13,9 +13,10 @@ import torch
 
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.records import RunSpec
-from valtui_trainer.training import generators, models
+from valtui_trainer.training import faults, generators, models
 from valtui_trainer.training.augment import build as build_augmentation
-from valtui_trainer.training.data.arrays import Images, Parts
+from valtui_trainer.training.checks.overlap import common_rows
+from valtui_trainer.training.data.arrays import Images, Integers, Parts
 from valtui_trainer.training.data.digests import data_digest, digest_of
 from valtui_trainer.training.data.errors import DataError
 from valtui_trainer.training.data.feeder import DeviceSet, place
@@ -42,6 +43,8 @@ class Material:
         train_subset: indices of the fixed training images evaluated once an epoch, on the device.
         shape: height, width, channels of an image.
         balanced: whether plain accuracy means something: no class has 1.5 times another's samples.
+        train_labels: of the training set, in its order, on the CPU.
+        common: how many validation images stand in the training set to the byte.
     """
 
     train_set: Batches
@@ -57,11 +60,13 @@ class Material:
     split_digest: str
     validation_digest: str
     validation_arrays: dict[str, Any]
+    train_labels: Integers
+    common: int
     notes: tuple[str, ...]
 
 
 def read_split(spec: RunSpec, home: Path) -> tuple[Parts, Split]:
-    """Return the data of `spec` as its source gives it, and split.
+    """Return the data of `spec` as its source gives it, and split, with the faults asked for.
 
     Raises:
         DataError: the data cannot be used.
@@ -73,7 +78,8 @@ def read_split(spec: RunSpec, home: Path) -> tuple[Parts, Split]:
         cache=home / "cache",
         bad_images=preset.bad_images,
     )
-    return parts, split(parts, split_seed=preset.split_seed, val_size=preset.val_size)
+    found = split(parts, split_seed=preset.split_seed, val_size=preset.val_size)
+    return parts, faults.inject(found, preset.fault, preset.split_seed)
 
 
 def timetable_of(preset: Preset, train_size: int) -> Timetable:
@@ -112,7 +118,7 @@ def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = 
     counts = counts[counts > 0]
     return Material(
         train_set=train_set,
-        val_set=placed(found.val),
+        val_set=faults.evaluated(placed(found.val), preset.fault, spec.seeds[0]),
         test_set=placed(found.test) if found.test is not None else None,
         train_subset=torch.from_numpy(np.sort(subset)).to(train_set.index_device),
         timetable=timetable,
@@ -124,6 +130,8 @@ def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = 
         split_digest=found.digest,
         validation_digest=digest_of([("val", found.val)]),
         validation_arrays=describe(found.val, found.val_index),
+        train_labels=found.train.labels,
+        common=len(common_rows(found.val, found.train)),
         notes=parts.notes,
     )
 

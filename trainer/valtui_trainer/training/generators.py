@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-SOURCES = ("init", "order", "dropout", "augment", "split")
+SOURCES = ("init", "order", "dropout", "augment", "split", "fault")
 
 
 def seed_of(seed: int, source: str) -> int:

@@ -10,6 +10,7 @@ import torch
 
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.records import Command, Train, Val
+from valtui_trainer.training import faults
 from valtui_trainer.training.checkpoint import FORMAT, Checkpoints, State
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import peak_memory
@@ -213,6 +214,7 @@ class Loop:
             "replicas": [replica.state() for replica in self.replicas],
             "best_step": self.checkpoints.best_step,
             "best_loss": self.checkpoints.best_loss,
+            "fault": faults.state_of(self.val_set),
         }
 
     def load_state(self, state: State) -> None:
@@ -220,6 +222,7 @@ class Loop:
         self.step = state["step"]
         self.clock.set(state["time"])
         self.checkpoints.restore(state)
+        faults.load_state(self.val_set, state.get("fault"))
         for replica, theirs in zip(self.replicas, state["replicas"], strict=True):
             replica.load_state(theirs, self.train_set, begun=self.step > 0)
 
