@@ -199,6 +199,7 @@ class RunPaths:
         self.lock = folder / "run.lock"
         self.checkpoints = folder / "checkpoints"
         self.attempts = folder / "attempts"
+        self.checks = folder / "checks"
 
     def attempt(self, number: int) -> AttemptPaths:
         """Return the files of one attempt."""

@@ -169,6 +169,24 @@ class Check(Struct, frozen=True, kw_only=True):
     unit: str = ""
 
 
+class Checked(Struct, frozen=True, kw_only=True):
+    """`checks/<id>.json`: what the checks found on demand, at one checkpoint of a run. Written once.
+
+    Attributes:
+        attempt: the run's newest attempt then.
+        step: of the checkpoint.
+    """
+
+    id: str
+    created: str
+    attempt: int
+    step: int
+    seed: int
+    checkpoint: str
+    checks: list[Check]
+    schema: int = SCHEMA
+
+
 class LensPlan(Struct, frozen=True, kw_only=True):
     """Whether a lens is on for a run; decided once, before its first step.
 

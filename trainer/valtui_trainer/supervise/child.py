@@ -18,7 +18,7 @@ def ask(task: str, question: msgspec.Struct, answer: type[T], patience: float = 
     """Return the answer of `python -m valtui_trainer TASK`, or a sentence on why there is none.
 
     Args:
-        task: `validate` or `weights`.
+        task: `validate`, `weights` or `check`.
         question: what the child reads on its standard input.
         answer: type of what it writes on its standard output.
         patience: seconds until it is given up.

@@ -81,6 +81,7 @@ class Journal:
         self,
         kind: str,
         message: str = "",
+        /,
         *,
         step: int | None = None,
         seed: int | None = None,
