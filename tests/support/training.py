@@ -18,7 +18,12 @@ from valtui_trainer.training.checkpoint import Checkpoints
 from valtui_trainer.training.control import Control
 from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.journal import Clock, Journal
+from valtui_trainer.training.lenses.batchnorm import norm_layers
+from valtui_trainer.training.lenses.costs import NO_BATCHNORM
+from valtui_trainer.training.lenses.panel import Panel
+from valtui_trainer.training.lenses.plan import EXACT, Trial, decide
 from valtui_trainer.training.loop import Loop
+from valtui_trainer.training.replica import Replica
 
 
 def make_run(home: Path, preset: Preset, seeds: tuple[int, ...] = (0,)) -> RunPaths:
@@ -63,12 +68,11 @@ class Bench:
         self.journal = Journal(self.attempt, control, clock)
         self.journal.open_rows(len(self.material.val_set), "digest")
         log_every = preset.log_every if isinstance(preset.log_every, int) else 5
+        replicas = [build_replica(spec, seed, self.material, device, log_every) for seed in seeds]
         self.loop = Loop(
             preset=preset,
             timetable=self.material.timetable,
-            replicas=[
-                build_replica(spec, seed, self.material, device, log_every) for seed in seeds
-            ],
+            replicas=replicas,
             train_set=self.material.train_set,
             val_set=self.material.val_set,
             train_subset=self.material.train_subset,
@@ -77,6 +81,7 @@ class Bench:
             control=control,
             checkpoints=Checkpoints(self.run.checkpoints, frozenset()),
             clock=clock,
+            panel=untimed_panel(preset, self.material, replicas),
         )
         for replica in self.loop.replicas:
             replica.model.train()
@@ -106,3 +111,18 @@ class Bench:
             for number, tensor in enumerate(replica.model.state_dict().values()):
                 total += (number + 1.0) * tensor.double().sum()
         return float(total)
+
+
+def untimed_panel(preset: Preset, material: Material, replicas: list[Replica]) -> Panel:
+    """Return the panel of a run whose lenses all cost nothing: no clock decides."""
+    models = [replica.model for replica in replicas]
+    trials = {} if norm_layers(models[0]) else {EXACT: Trial(problem=NO_BATCHNORM)}
+    plans = decide(preset.lenses, len(material.train_set), trials)
+    return Panel.of(
+        plans,
+        preset,
+        material.train_set,
+        material.val_set,
+        models,
+        material.timetable.steps_per_epoch,
+    )

@@ -24,21 +24,39 @@ class Evaluation:
         loss: their mean, in float64.
         accuracy: fraction of samples whose largest logit is their label's.
         balanced_accuracy: mean over the classes present of the accuracy within the class.
+        logits: (n, classes) float32 on the device, where they were asked for.
+        labels: (n,) int64 on the device, likewise.
     """
 
     losses: Array
     loss: float
     accuracy: float
     balanced_accuracy: float
+    logits: torch.Tensor | None = None
+    labels: torch.Tensor | None = None
+
+    def outputs(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return logits and labels.
+
+        Raises:
+            ValueError: they were not kept.
+        """
+        if self.logits is None or self.labels is None:
+            raise ValueError("The evaluation was not asked to keep its logits.")
+        return self.logits, self.labels
 
 
 def evaluate(
-    model: nn.Module, data: Batches, index: torch.Tensor, autocast: bool = False
+    model: nn.Module,
+    data: Batches,
+    index: torch.Tensor,
+    autocast: bool = False,
+    keep_logits: bool = False,
 ) -> Evaluation:
     """Return the figures of `model` on the samples `index` (m,) of `data`, without label smoothing."""
     was_training = model.training
     model.eval()
-    losses, correct, labels = [], [], []
+    losses, correct, labels, outputs = [], [], [], []
     size = batch_size(data, index)
     for position in range(0, len(index), size):
         images, targets = data.batch(index[position : position + size])
@@ -47,16 +65,20 @@ def evaluate(
             logits = model(images).float()
             losses.append(functional.cross_entropy(logits, targets, reduction="none"))
             correct.append(logits.argmax(1) == targets)
+        if keep_logits:
+            outputs.append(logits)
         labels.append(targets)
     all_losses = torch.cat(losses).cpu().numpy()
     hits = torch.cat(correct).cpu().numpy()
-    classes = torch.cat(labels).cpu().numpy()
+    targets = torch.cat(labels)
     model.train(was_training)
     return Evaluation(
         losses=all_losses,
         loss=float(all_losses.mean(dtype=np.float64)),
         accuracy=float(hits.mean()),
-        balanced_accuracy=balanced(hits, classes),
+        balanced_accuracy=balanced(hits, targets.cpu().numpy()),
+        logits=torch.cat(outputs) if keep_logits else None,
+        labels=targets if keep_logits else None,
     )
 
 

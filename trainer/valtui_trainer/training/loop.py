@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -17,6 +17,7 @@ from valtui_trainer.training.devices import peak_memory
 from valtui_trainer.training.evaluate import evaluate
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.journal import Clock, Journal
+from valtui_trainer.training.lenses.panel import Panel
 from valtui_trainer.training.optimization import learning_rate
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.timetable import Timetable
@@ -49,6 +50,7 @@ class Loop:
     control: Control
     checkpoints: Checkpoints
     clock: Clock
+    panel: Panel = field(default_factory=Panel)
     step: int = 0
     recorded_at: float = 0.0
     evaluating: float = 0.0
@@ -96,6 +98,7 @@ class Loop:
             if in_epoch == 0:
                 replica.begin_epoch(self.train_set)
             replica.step(self.train_set, position, rate)
+        self.panel.stepped()
         self.images += min(self.preset.batch_size, size - position) * len(self.replicas)
         self.step += 1
         self.control.step = self.step
@@ -144,15 +147,21 @@ class Loop:
         everything = torch.arange(len(self.val_set), device=self.val_set.index_device)
         autocast = self.preset.precision == "bfloat16"
         losses = []
-        for replica in self.replicas:
+        for number, replica in enumerate(self.replicas):
             began = time.monotonic()
-            found = evaluate(replica.model, self.val_set, everything, autocast)
+            found = evaluate(
+                replica.model, self.val_set, everything, autocast, self.panel.needs_logits
+            )
             train_eval = None
             if self.step in self.timetable.train_evaluations:
                 train_eval = evaluate(
                     replica.model, self.train_set, self.train_subset, autocast
                 ).loss
             losses.append(found.loss)
+            seconds = time.monotonic() - began
+            self.control.loop += 1
+            seen = self.panel.look(number, replica.model, found)
+            self.control.loop += 1
             self.journal.val(
                 Val(
                     n=0,
@@ -164,7 +173,12 @@ class Loop:
                     val_accuracy=found.accuracy,
                     val_balanced_accuracy=found.balanced_accuracy,
                     train_eval_loss=train_eval,
-                    seconds=time.monotonic() - began,
+                    val_loss_precise=seen.exact,
+                    val_loss_calibrated=seen.calibrated,
+                    temperature=seen.temperature,
+                    val_loss_averaged=seen.averaged,
+                    seconds=seconds,
+                    lens_seconds=seen.seconds,
                 ),
                 found.losses,
             )
@@ -215,6 +229,7 @@ class Loop:
             "best_step": self.checkpoints.best_step,
             "best_loss": self.checkpoints.best_loss,
             "fault": faults.state_of(self.val_set),
+            "lenses": self.panel.state(),
         }
 
     def load_state(self, state: State) -> None:
@@ -225,6 +240,7 @@ class Loop:
         faults.load_state(self.val_set, state.get("fault"))
         for replica, theirs in zip(self.replicas, state["replicas"], strict=True):
             replica.load_state(theirs, self.train_set, begun=self.step > 0)
+        self.panel.load_state(state.get("lenses"))
 
     def obey(self) -> None:
         """Answer the commands that came, and wait while paused."""

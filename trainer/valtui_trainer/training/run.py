@@ -13,7 +13,7 @@ from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import utc_now
 from valtui_trainer.session.machine import boot_id, host, start_ticks
-from valtui_trainer.session.records import Final, RunSpec, Start, Status
+from valtui_trainer.session.records import Final, LensPlan, RunSpec, Start, Status
 from valtui_trainer.session.validation import write_validation
 from valtui_trainer.supervise.plan import versions
 from valtui_trainer.training import checkpoint
@@ -24,6 +24,9 @@ from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
 from valtui_trainer.training.evaluate import evaluate
 from valtui_trainer.training.journal import Clock, Journal
+from valtui_trainer.training.lenses.costs import try_out
+from valtui_trainer.training.lenses.panel import Panel, plans_of
+from valtui_trainer.training.lenses.plan import decide, in_words, listed
 from valtui_trainer.training.loop import Loop, NotFiniteError
 
 
@@ -54,7 +57,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
             "warning", "No sound checkpoint was found; the run begins anew.", about="start"
         )
     journal.phase("first step", LONG_DEADLINE)
-    log_every = state["log_every"] if state else warm_up(spec, material, device)
+    log_every, plans = begin(spec, material, device) if state is None else went_on(state)
     replicas = [build_replica(spec, seed, material, device, log_every) for seed in spec.seeds]
     loop = Loop(
         preset=spec.preset,
@@ -68,6 +71,14 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         control=control,
         checkpoints=Checkpoints(places.run.checkpoints, material.timetable.ladder),
         clock=clock,
+        panel=Panel.of(
+            plans,
+            spec.preset,
+            material.train_set,
+            material.val_set,
+            [replica.model for replica in replicas],
+            material.timetable.steps_per_epoch,
+        ),
     )
     if state is not None:
         loop.load_state(state)
@@ -83,10 +94,13 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         found[0] if found else None,
         device,
         replicas[0].model,
+        plans,
     )
     journal.document(places.attempt.start, start)
     for note in material.notes:
         journal.event("warning", note, about="data")
+    if state is None or "lenses" not in state:
+        journal.event("lens", in_words(plans), step=loop.step, **listed(plans))
     try:
         reached_end = loop.train()
     except NotFiniteError as error:
@@ -95,6 +109,18 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     if not reached_end:
         return ended("stopped", loop, device, reason=control.stop_reason)
     return test(loop, material, device)
+
+
+def begin(spec: RunSpec, material: Material, device: torch.device) -> tuple[int, list[LensPlan]]:
+    """Return the steps between two training records and the lenses of a run that begins."""
+    pace = warm_up(spec, material, device)
+    trials = try_out(spec, material, device, pace.step_seconds)
+    return pace.log_every, decide(spec.preset.lenses, len(material.train_set), trials)
+
+
+def went_on(state: State) -> tuple[int, list[LensPlan]]:
+    """Return the same for a run that goes on from a checkpoint."""
+    return state["log_every"], plans_of(state.get("lenses"))
 
 
 def test(loop: Loop, material: Material, device: torch.device) -> Final:
@@ -152,6 +178,7 @@ def describe(
     source: Path | None,
     device: torch.device,
     model: torch.nn.Module,
+    plans: list[LensPlan],
 ) -> Start:
     """Return what `start.json` says of this attempt."""
     preset: Preset = spec.preset
@@ -187,4 +214,5 @@ def describe(
         data_source=material.source,
         notes=[*material.notes, *([NOT_TO_THE_BIT] if device.type == "cuda" else [])],
         versions=versions(),
+        lenses=plans,
     )

@@ -1,0 +1,103 @@
+"""Which lenses a run has: decided once, before its first step, and told in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from valtui_trainer.presets.types import Lenses
+from valtui_trainer.session.records import LensPlan
+
+EXACT, CALIBRATED, AVERAGED = "exact-batchnorm", "calibrated-outputs", "averaged-weights"
+LENSES = (EXACT, CALIBRATED, AVERAGED)
+LARGE_SET = 20_000
+MOST_SMALL, MOST_LARGE = 0.30, 0.10
+TOO_OLD = "this run began before lenses existed"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What was found about a lens before the first step.
+
+    Attributes:
+        cost: seconds of the lens over seconds of training; None where not measured.
+        problem: why it cannot be used, in words; empty where it can.
+    """
+
+    cost: float | None = None
+    problem: str = ""
+
+
+def setting(name: str) -> str:
+    """Return the setting that switches the lens `name`."""
+    return f"lenses.{name.replace('-', '_')}"
+
+
+def wanted(settings: Lenses) -> tuple[str, ...]:
+    """Return the names of the lenses that are switched on."""
+    return tuple(name for name in LENSES if getattr(settings, name.replace("-", "_")))
+
+
+def most(settings: Lenses, train_size: int) -> float:
+    """Return the largest cost of one lens, as a fraction of the training time."""
+    if settings.most != "auto":
+        return settings.most
+    return MOST_SMALL if train_size < LARGE_SET else MOST_LARGE
+
+
+def decide(settings: Lenses, train_size: int, trials: dict[str, Trial]) -> list[LensPlan]:
+    """Return the plan of every lens, in the order of LENSES; calibrated outputs need no extra pass."""
+    limit = most(settings, train_size)
+    plans = []
+    for name in LENSES:
+        trial = trials.get(name, Trial())
+        reason = trial.problem
+        if name not in wanted(settings):
+            reason = f"switched off by {setting(name)}"
+        elif not reason and name != CALIBRATED and trial.cost is not None and trial.cost > limit:
+            takes, allowed = apart(trial.cost, limit)
+            reason = (
+                f"{name} would take {takes} of the training time, more than {allowed}; "
+                "set lenses.most to allow it"
+            )
+        plans.append(LensPlan(name=name, on=not reason, cost=trial.cost, reason=reason))
+    return plans
+
+
+def too_old() -> list[LensPlan]:
+    """Return the plans of a run whose checkpoint knows of no lenses."""
+    return [LensPlan(name=name, on=False, reason=TOO_OLD) for name in LENSES]
+
+
+def in_words(plans: list[LensPlan]) -> str:
+    """Return one sentence that says which lenses are on, at what cost, and why the others are off."""
+    on = [f"{plan.name}{costing(plan.cost)}" for plan in plans if plan.on]
+    off = [f"{plan.name} ({plan.reason})" for plan in plans if not plan.on]
+    parts = [f"on: {', '.join(on)}"] * bool(on) + [f"off: {', '.join(off)}"] * bool(off)
+    return f"Lenses {'; '.join(parts)}."
+
+
+def listed(plans: list[LensPlan]) -> dict[str, Any]:
+    """Return the plans by name, as the data of an event."""
+    return {plan.name: {"on": plan.on, "cost": plan.cost, "reason": plan.reason} for plan in plans}
+
+
+def costing(cost: float | None) -> str:
+    """Return what a cost adds to a lens's name in a list."""
+    return "" if cost is None else f" ({percent(cost)} of the training time)"
+
+
+def percent(fraction: float, digits: int = 0) -> str:
+    """Return a fraction as a percentage for people."""
+    if 0 < fraction < 0.01:
+        return "under 1 %"
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def apart(larger: float, smaller: float) -> tuple[str, str]:
+    """Return both as percentages with as many digits as tell them apart, three at most."""
+    for digits in range(3):
+        texts = percent(larger, digits), percent(smaller, digits)
+        if texts[0] != texts[1]:
+            return texts
+    return percent(larger, 3), percent(smaller, 3)

@@ -1,0 +1,69 @@
+"""A context that gives a model and the global generators back to the bit, whatever was done in it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@contextmanager
+def untouched(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Restore `model` and the generators of torch, numpy and Python afterwards, errors included.
+
+    Of each module: its attributes (mode, momentum, a user's counters), what its dicts and lists
+    hold (hooks, buffers), and the contents of its buffers and other tensors. Not the contents of
+    parameters: nothing here may write those.
+    """
+    kept = Kept(model)
+    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    on_device = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    try:
+        yield
+    finally:
+        kept.restore()
+        random.setstate(generators[0])
+        np.random.set_state(generators[1])
+        torch.set_rng_state(generators[2])
+        if on_device is not None:
+            torch.cuda.set_rng_state(on_device, device)
+
+
+class Kept:
+    """The state of a model's modules at one moment."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """Take it; tensors are copied, parameters are not."""
+        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
+        self._lists: list[tuple[list[Any], list[Any]]] = []
+        self._tensors: list[tuple[torch.Tensor, torch.Tensor]] = []
+        with torch.inference_mode():
+            for module in model.modules():
+                attributes = vars(module)
+                self._dicts.append((attributes, dict(attributes)))
+                for value in (*attributes.values(), *module._buffers.values()):
+                    self._keep(value)
+
+    def _keep(self, value: object) -> None:
+        if isinstance(value, dict):
+            self._dicts.append((value, dict(value)))
+        elif isinstance(value, list):
+            self._lists.append((value, list(value)))
+        elif isinstance(value, torch.Tensor):
+            self._tensors.append((value, value.clone()))
+
+    def restore(self) -> None:
+        """Put everything back."""
+        for attributes, before in self._dicts:
+            attributes.clear()
+            attributes.update(before)
+        for values, their_values in self._lists:
+            values[:] = their_values
+        with torch.inference_mode():
+            for tensor, content in self._tensors:
+                tensor.copy_(content)
