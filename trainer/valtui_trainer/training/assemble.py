@@ -170,42 +170,30 @@ def build_replica(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a run will train.
+def warm_up(spec: RunSpec, material: Material, device: torch.device) -> int:
+    """Take a few steps with a throw-away replica; return the steps between two training records.
 
-    Attributes:
-        log_every: steps between two training records.
-        step_seconds: the least that a step of one seed took.
-    """
-
-    log_every: int
-    step_seconds: float
-
-
-def warm_up(spec: RunSpec, material: Material, device: torch.device) -> Pace:
-    """Take a few steps with a throw-away replica; return their pace.
-
-    It decides `log_every = "auto"`: about three records a second, in steps of 1, 2, 5. The warm-up
-    also brings the first kernels and the peak of memory before the clock runs.
+    The pace decides `log_every = "auto"`: about three records a second, in steps of 1, 2, 5. The
+    warm-up also brings the first kernels and the peak of memory before the clock runs.
     """
     trial = build_replica(spec, spec.seeds[0], material, device, log_every=WARM_UP_STEPS)
     trial.begin_epoch(material.train_set)
     trial.model.train()
-    taken: list[float] = []
+    taken = 0
+    began = time.monotonic()
     for number in range(WARM_UP_STEPS):
-        began = time.perf_counter()
         trial.step(material.train_set, 0, 0.0)
         float(trial.figures()[0])
-        if number > 0:  # the first step loads kernels
-            taken.append(time.perf_counter() - began)
-        if sum(taken) > WARM_UP_SECONDS:
+        if number == 0:  # the first step loads kernels
+            began = time.monotonic()
+            continue
+        taken += 1
+        if time.monotonic() - began > WARM_UP_SECONDS:
             break
-    log_every = spec.preset.log_every
-    if log_every == "auto":
-        seconds = sum(taken) / len(taken) * len(spec.seeds)
-        log_every = nice(1 / (RECORDS_A_SECOND * max(seconds, 1e-6)))
-    return Pace(log_every, max(min(taken), 1e-6))
+    if spec.preset.log_every != "auto":
+        return spec.preset.log_every
+    seconds = (time.monotonic() - began) / taken * len(spec.seeds)
+    return nice(1 / (RECORDS_A_SECOND * max(seconds, 1e-6)))
 
 
 def nice(steps: float) -> int:

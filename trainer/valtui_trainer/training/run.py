@@ -113,9 +113,9 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
 
 def begin(spec: RunSpec, material: Material, device: torch.device) -> tuple[int, list[LensPlan]]:
     """Return the steps between two training records and the lenses of a run that begins."""
-    pace = warm_up(spec, material, device)
-    trials = try_out(spec, material, device, pace.step_seconds)
-    return pace.log_every, decide(spec.preset.lenses, len(material.train_set), trials)
+    log_every = warm_up(spec, material, device)
+    trials = try_out(spec, material, device)
+    return log_every, decide(spec.preset.lenses, len(material.train_set), trials)
 
 
 def went_on(state: State) -> tuple[int, list[LensPlan]]:

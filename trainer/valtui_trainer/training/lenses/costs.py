@@ -14,86 +14,100 @@ from valtui_trainer.training.lenses.averaging import Average
 from valtui_trainer.training.lenses.batchnorm import TOO_SMALL, norm_layers
 from valtui_trainer.training.lenses.calibration import calibrate
 from valtui_trainer.training.lenses.passes import Passes
-from valtui_trainer.training.lenses.plan import CALIBRATED, EXACT, Trial, wanted
+from valtui_trainer.training.lenses.plan import AVERAGED, EXACT, Trial, wanted
 from valtui_trainer.training.models import reason
-from valtui_trainer.training.replica import Replica
 
-MOST_PASSES = 3
-ENOUGH_SECONDS = 3.0
-ONE_IS_ENOUGH_SECONDS = 20.0
+ROUNDS = 3
+ENOUGH_SECONDS = 5.0
+AT_ONCE = 4
 NO_BATCHNORM = "this model has no BatchNorm"
 
 
-def try_out(
-    spec: RunSpec, material: Material, device: torch.device, step_seconds: float
-) -> dict[str, Trial]:
-    """Return what was found about each lens that the preset wants.
+def try_out(spec: RunSpec, material: Material, device: torch.device) -> dict[str, Trial]:
+    """Return what was found about each lens that the preset of `spec` wants.
 
-    Args:
-        spec: the run.
-        material: its data.
-        device: where it trains.
-        step_seconds: a training step of one seed.
+    Steps and passes take turns, so that a machine busy with other things slows both.
     """
     names = wanted(spec.preset.lenses)
     if not names:
         return {}
-    replica = build_replica(spec, spec.seeds[0], material, device, log_every=1)
-    passes = Passes(spec.preset, material.train_set, material.val_set)
+    bench = Tryout(spec, material, device)
+    found = {name: Trial(problem=problem) for name in names if (problem := bench.problem(name))}
+    works = {name: bench.work(name) for name in names if name not in found}
+    if not works:
+        return found
+    step, update, *passes = shortest([bench.steps, bench.updates, *works.values()])
     between = material.timetable.between
-    found = {}
-    for name in names:
-        if name == EXACT and not norm_layers(replica.model):
-            found[name] = Trial(problem=NO_BATCHNORM)
-            continue
-        try:
-            seconds = seconds_of(name, replica, passes, material)
-        except Exception as error:  # whatever a lens fails on must not fail the run
-            found[name] = Trial(problem=failing(name, error, spec.preset.batch_size))
-            continue
-        found[name] = Trial(cost=seconds / (between * step_seconds))
+    for name, seconds in zip(works, passes, strict=True):
+        extra = update / AT_ONCE * between if name == AVERAGED else 0.0
+        found[name] = Trial(cost=(seconds + extra) / (step / AT_ONCE * between))
     return found
 
 
-def seconds_of(name: str, replica: Replica, passes: Passes, material: Material) -> float:
-    """Return the seconds a lens takes from one evaluation to the next.
+class Tryout:
+    """A replica that is trained with a learning rate of zero and looked at."""
 
-    Raises:
-        Exception: whatever the model raises under it.
+    def __init__(self, spec: RunSpec, material: Material, device: torch.device) -> None:
+        """Build it as the first seed of `spec`, on its device."""
+        self._preset = spec.preset
+        self._train_set = material.train_set
+        self._replica = build_replica(spec, spec.seeds[0], material, device, AT_ONCE)
+        self._replica.begin_epoch(material.train_set)
+        self._model = self._replica.model
+        self._passes = Passes(spec.preset, material.train_set, material.val_set)
+        self._average = Average(self._model, half_life=1.0)
+
+    def steps(self) -> None:
+        """Take AT_ONCE training steps."""
+        self._model.train()
+        for _ in range(AT_ONCE):
+            self._replica.step(self._train_set, 0, 0.0)
+        float(self._replica.figures()[0])
+
+    def updates(self) -> None:
+        """Update the averaged weights AT_ONCE times."""
+        for _ in range(AT_ONCE):
+            self._average.update()
+        if self._train_set.device.type == "cuda":
+            torch.cuda.synchronize(self._train_set.device)
+
+    def problem(self, name: str) -> str:
+        """Return why the lens `name` cannot be used on this model, in words; empty where it can."""
+        if name == EXACT and not norm_layers(self._model):
+            return NO_BATCHNORM
+        try:
+            self.work(name)()
+        except Exception as error:  # whatever a lens fails on must not fail the run
+            return failing(name, error, self._preset.batch_size)
+        return ""
+
+    def work(self, name: str) -> Callable[[], object]:
+        """Return what the lens `name` does at each evaluation."""
+        if name == EXACT:
+            return lambda: self._passes.exact(self._model)
+        if name == AVERAGED:
+            return lambda: self._passes.averaged(self._model, self._average)
+        passes, autocast = self._passes, self._preset.precision == "bfloat16"
+        with passes.undisturbed(self._model):
+            seen = evaluate(self._model, passes.val_set, passes.everything, autocast, True)
+        return lambda: calibrate(*seen.outputs())
+
+
+def shortest(works: list[Callable[[], object]]) -> list[float]:
+    """Return the least seconds of each of `works` in up to three rounds; each waits for the device.
+
+    Rounds after the first fall away where that took long: noise is short.
     """
-    model = replica.model
-    if name == CALIBRATED:
-        autocast = passes.preset.precision == "bfloat16"
-        with passes.undisturbed(model):
-            seen = evaluate(model, passes.val_set, passes.everything, autocast, keep_logits=True)
-        return shortest(lambda: calibrate(*seen.outputs()))
-    if name == EXACT:
-        return shortest(lambda: passes.exact(model))
-    average = Average(model, half_life=material.timetable.steps_per_epoch / 2)
-    update = shortest(lambda: waited_for(average, material.train_set.device))
-    return shortest(lambda: passes.averaged(model, average)) + material.timetable.between * update
-
-
-def waited_for(average: Average, device: torch.device) -> None:
-    """Update `average`, and wait for the device to have done it."""
-    average.update()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def shortest(work: Callable[[], object]) -> float:
-    """Return the least seconds of up to three runs of `work`, which waits for the device itself.
-
-    Long work is not repeated: the first run alone loads kernels, a small part of it then.
-    """
-    taken: list[float] = []
-    while len(taken) < MOST_PASSES:
-        began = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - began)
-        if taken[0] > ONE_IS_ENOUGH_SECONDS or (len(taken) > 1 and sum(taken) > ENOUGH_SECONDS):
+    least = [float("inf")] * len(works)
+    began = time.perf_counter()
+    for _ in range(ROUNDS):
+        for number, work in enumerate(works):
+            before = time.perf_counter()
+            work()
+            least[number] = min(least[number], time.perf_counter() - before)
+        if time.perf_counter() - began > ENOUGH_SECONDS:
             break
-    return min(taken)
+    return [max(seconds, 1e-9) for seconds in least]
 
 
 def failing(name: str, error: Exception, batch_size: int) -> str:
