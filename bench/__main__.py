@@ -6,10 +6,16 @@ import re
 import sys
 from pathlib import Path
 
-from bench import kills, long_session, machine, screen, trainer
+from bench import kills, long_session, machine, planted, screen, trainer
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-PARTS = {"trainer": trainer, "screen": screen, "long-session": long_session, "kills": kills}
+PARTS = {
+    "trainer": trainer,
+    "screen": screen,
+    "long-session": long_session,
+    "kills": kills,
+    "planted": planted,
+}
 
 
 def replace_section(text: str, name: str, body: str) -> str:

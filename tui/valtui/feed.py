@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
@@ -22,6 +22,7 @@ from valtui_trainer.session.state import Observer, RunStatus, supervisor_alive
 from valtui_trainer.session.waiting import Waiting
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 TRAIN_COLUMNS = (
     "step", "epoch", "time", "train_loss", "train_loss_min", "train_loss_max",
@@ -113,6 +114,11 @@ class ValMatrix:
     calibrated: Array
     temperature: Array
     averaged: Array
+
+    def take(self, chosen: Bools) -> ValMatrix:
+        """Return the evaluations `chosen` (T,) alone."""
+        parts = {field.name: getattr(self, field.name)[..., chosen] for field in fields(self)}
+        return ValMatrix(**parts)
 
 
 class RunFeed:

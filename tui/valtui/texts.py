@@ -51,6 +51,16 @@ def percent(found: Volatility) -> str:
     return text + (f" ▲{len(found.spikes)}" if found.spikes else "")
 
 
+def share(fraction: float) -> str:
+    """Return a share in whole percent."""
+    return f"{100 * fraction:.0f} %".replace("-0 %", "0 %").replace("-", "−")
+
+
+def signed_percent(fraction: float) -> str:
+    """Return a change in percent with its sign."""
+    return f"{100 * fraction:+.1f} %".replace("-", "−")
+
+
 def absolute(found: Volatility) -> str:
     """Return a volatility in loss units with its interval."""
     if found.constant:

@@ -74,8 +74,8 @@ class Verdict:
     lens: str | None = None
 
 
-def judge(evidence: Evidence) -> Verdict:
-    """Return the verdict on `evidence`."""
+def judge(evidence: Evidence, explains: float = EXPLAINS) -> Verdict:
+    """Return the verdict on `evidence`; `explains` as EXPLAINS, for trials."""
     failed = [name for name in CAUSE_OF_CHECK if evidence.checks.get(name) == "failed"]
     if failed:
         return Verdict("unsound", tuple(CAUSE_OF_CHECK[name] for name in failed))
@@ -91,7 +91,7 @@ def judge(evidence: Evidence) -> Verdict:
         for lens in CAUSE_OF_LENS
         if (found := evidence.left.get(lens)) is not None
         and found.interval is not None
-        and found.interval.high < EXPLAINS
+        and found.interval.high < explains
     }
     if not explaining:
         return Verdict("open")

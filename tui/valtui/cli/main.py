@@ -24,6 +24,7 @@ COMMANDS = {
     "sessions": ("sessions", "list sessions"),
     "show": ("show", "what a session or run is, and how it went"),
     "compare": ("compare", "the presets of a session side by side, in numbers"),
+    "causes": ("causes", "why the validation loss of each run jumps, measured"),
     "export": ("export", "write a session's log as CSV, or its weights"),
     "doctor": ("doctor", "check this machine: PyTorch, CUDA, terminal, disk, locks"),
 }

@@ -1,4 +1,4 @@
-"""Why one run's validation loss jumps: everything the causes screen and `valtui causes` say, in one object."""
+"""What the causes screen and `valtui causes` say of one run, as plain data; `causes` fills it in."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ class Hard:
     """One of the hardest samples.
 
     Attributes:
+        row: its place in the validation set, from 0.
         index: its row in the data set's source.
         label: the name of its class.
         share: its part of the squared volatility, in-sample, as a fraction of all.
@@ -52,6 +53,7 @@ class Hard:
         thumbnail: uint8 (h, w) or (h, w, 3), at most 32x32; None where not written.
     """
 
+    row: int
     index: int
     label: str
     share: float

@@ -1,0 +1,283 @@
+"""`causes`: the verdict in words, the document with its schema, and no answer where there is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from support.fluctuating import PLANS, add_attempt_of, describe_samples, losses_of, write_run
+from support.sessions import make_session, new_session
+from valtui.causes.document import schema
+from valtui.cli.main import main
+from valtui_trainer.session.records import Check, LensPlan
+
+SCHEMA = Path(__file__).parents[2] / "tui" / "valtui" / "schemas" / "causes.json"
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """Return what `causes --json` prints, which its schema must allow."""
+    code = main(["causes", *arguments, "--json"])
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "")
+    found = json.loads(out, parse_constant=pytest.fail)
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
+    return found
+
+
+def text(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Return what `causes` prints."""
+    code = main(["causes", *arguments])
+    out, err = capsys.readouterr()
+    assert (code, err) == (0, "")
+    return out
+
+
+def row(run: Any, name: str) -> Any:
+    """Return one counterfactual of a run of the document."""
+    return next(one for one in run["rows"] if one["id"] == name)
+
+
+def test_the_schema_that_ships_is_that_of_the_document() -> None:
+    assert json.loads(SCHEMA.read_text()) == schema()
+
+
+def test_noise_of_single_samples_is_laid_to_the_finite_set(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(home, losses_of(common=0.0, own=1.0))
+
+    (run,) = document(capsys)["runs"]
+
+    assert run["verdict"]["causes"][0] == "finite-set"
+    left = row(run, "larger-validation")["left"]
+    assert left["squared_ratio"] < 0.5  # its standard error is a third
+    assert left["interval_90"][0] <= left["value"] <= left["interval_90"][1]
+
+
+def test_noise_that_all_samples_share_is_laid_to_no_finite_set(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(home, losses_of(common=0.1, own=0.01))
+
+    (run,) = document(capsys)["runs"]
+
+    assert run["verdict"]["kind"] == "open"
+    assert row(run, "larger-validation")["left"]["value"] > 0.95
+    assert "learning rate" in run["verdict"]["sentence"]
+
+
+def test_a_calmer_loss_with_exact_statistics_is_laid_to_batchnorm(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    losses = losses_of(common=0.1, own=0.01)
+    calm = losses_of(common=0.005, own=0.01).mean(axis=1)
+    write_run(home, losses, {"val_loss_precise": calm})
+
+    said = text(capsys)
+
+    assert "BatchNorm's running statistics: with exact BatchNorm statistics" in said
+    assert "1 with exact BatchNorm statistics" in said
+    assert "cost 6 % of the training time" in said
+
+
+def test_a_failed_check_stands_first(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = Check(check="frozen", outcome="failed", message="Twice the same weights, 0.3 and 0.4.")
+    write_run(home, losses_of(), checks=(failed,))
+
+    said = text(capsys)
+
+    assert said.splitlines()[1] == "  ✕ frozen: Twice the same weights, 0.3 and 0.4."
+    assert "not sound (validation is random)" in said.splitlines()[2]
+
+
+def test_every_row_says_why_it_has_no_answer(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plans = [
+        LensPlan(name="exact-batchnorm", on=False, reason="this model has no BatchNorm"),
+        *PLANS[1:],
+    ]
+    write_run(home, losses_of(), plans=plans)
+
+    (run,) = document(capsys)["runs"]
+
+    assert row(run, "exact-batchnorm")["why"] == "this model has no BatchNorm"
+    assert row(run, "averaged-weights")["why"] == "switched off by lenses.averaged_weights"
+    assert all((one["left"] is None) == bool(one["why"]) for one in run["rows"])
+
+
+def test_causes_are_ranked_and_remedies_and_descriptions_are_not(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    losses = losses_of(common=0.1, own=0.1)
+    mean = losses.mean(axis=1)
+    columns = {"val_loss_precise": mean * 0.5 + 0.1, "val_loss_averaged": mean * 0.1 + 0.2}
+    write_run(home, losses, columns, plans=[LensPlan(name=p.name, on=True) for p in PLANS])
+
+    (run,) = document(capsys)["runs"]
+
+    kinds = [(one["kind"], one["rank"]) for one in run["rows"]]
+    assert kinds == [
+        ("cause", 1), ("cause", 2), ("cause", None), ("remedy", None), ("description", None)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "words"),
+    [
+        (1, "Not enough evidence yet: 1 evaluations"),
+        (7, "Not enough evidence yet: 7 evaluations"),
+        (12, "of the 8 degrees of freedom"),
+    ],
+)
+def test_few_evaluations_give_no_cause(
+    home: Path, capsys: pytest.CaptureFixture[str], evaluations: int, words: str
+) -> None:
+    losses = losses_of(evaluations, common=0.0, own=1.0)
+    write_run(home, losses, {"val_loss_precise": np.full(evaluations, 0.3)})
+
+    (run,) = document(capsys)["runs"]
+
+    assert words in run["verdict"]["sentence"]
+    assert not run["verdict"]["causes"]
+    if evaluations < 8:
+        lefts = [one["left"] for one in run["rows"] if one["left"]]
+        assert all(left["interval_90"] is None for left in lefts)
+
+
+def nasty(name: str) -> dict[str, Any]:
+    """Return the arguments of `write_run` for a run that hardly anything can be said of."""
+    losses = losses_of()
+    if name == "constant":
+        return {"losses": np.full((40, 100), 0.5)}
+    if name == "two samples":
+        return {"losses": losses[:, :2], "described": describe_samples(2)}
+    if name == "one sample":
+        return {"losses": losses[:, :1], "described": describe_samples(1, 1)}
+    if name == "one class":
+        return {"losses": losses, "described": describe_samples(100, 1)}
+    if name == "some NaN":
+        losses[5:9, 3] = np.nan
+        return {"losses": losses, "columns": {"val_loss_precise": losses.mean(axis=1)}}
+    if name == "all infinite":
+        return {"losses": np.full((40, 100), np.inf)}
+    return {"losses": losses, "described": {}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "constant",
+        "two samples",
+        "one sample",
+        "one class",
+        "some NaN",
+        "all infinite",
+        "undescribed",
+    ],
+)
+def test_nasty_losses_crash_nothing_and_invent_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    write_run(home, **nasty(name))
+
+    assert text(capsys)
+    (run,) = document(capsys)["runs"]
+
+    for one in run["rows"]:
+        assert (one["left"] is None) == bool(one["why"])
+    if name in ("constant", "all infinite"):
+        assert not run["verdict"]["causes"]
+        assert all(one["left"] is None for one in run["rows"])
+    if name in ("one class", "undescribed"):
+        assert run["groups_why"]
+
+
+def test_torn_rows_are_left_out_and_said(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, paths = write_run(home, losses_of())
+    file = paths.attempt(0).losses
+    content = bytearray(file.read_bytes())
+    content[5 * 400 : 5 * 400 + 4] = b"torn"
+    file.write_bytes(content[: 30 * 400 + 7])
+
+    (run,) = document(capsys)["runs"]
+
+    assert any("11 of 40 evaluations are missing or damaged" in note for note in run["notes"])
+    assert row(run, "larger-validation")["left"] is not None
+
+
+@pytest.mark.parametrize("gone", ["val_losses.f32", "val_losses.json"])
+def test_missing_rows_are_said(home: Path, capsys: pytest.CaptureFixture[str], gone: str) -> None:
+    _, paths = write_run(home, losses_of())
+    (paths.attempt(0).folder / gone).unlink()
+
+    (run,) = document(capsys)["runs"]
+
+    assert "missing or damaged" in row(run, "larger-validation")["why"]
+    assert run["hardest_samples"] is None
+    assert run["hardest_samples_why"]
+
+
+def test_rows_of_another_length_after_a_resume_are_refused_in_words(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, paths = write_run(home, losses_of(evaluations=20))
+    add_attempt_of(paths, losses_of(evaluations=20, samples=60), from_step=200)
+
+    (run,) = document(capsys)["runs"]
+
+    assert run["evaluations"] == 40
+    assert "the validation set changed between attempts" in row(run, "larger-validation")["why"]
+
+
+def test_a_run_without_evaluations_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new_session(home)
+
+    assert text(capsys).count("Not enough evidence yet: 0 evaluations") == 2
+    assert len(document(capsys)["runs"]) == 2
+
+
+def test_a_window_and_a_range_look_at_those_evaluations_alone(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(home, losses_of())
+
+    (window,) = document(capsys, "--window")["runs"]
+    (chosen,) = document(capsys, "--epochs", "2:5")["runs"]
+
+    assert (window["span"], window["evaluations"]) == ("window", 10)
+    assert (chosen["span"], chosen["epochs"], chosen["evaluations"]) == ("range", [2.0, 5.0], 13)
+
+
+@pytest.mark.parametrize("epochs", ["5", "5:2", "a:b", ":"])
+def test_a_range_that_is_none_is_refused(
+    home: Path, capsys: pytest.CaptureFixture[str], epochs: str
+) -> None:
+    write_run(home, losses_of())
+
+    assert main(["causes", "--epochs", epochs]) == 2
+    assert "such as 5:12" in capsys.readouterr().err
+
+
+def test_several_seeds_are_pooled(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_session(home, seeds=(0, 1), steps=400)
+
+    first, _ = document(capsys)["runs"]
+
+    assert first["seeds"] == [0, 1]
+    assert first["volatility"]["degrees_of_freedom"] > 30
+    assert row(first, "larger-validation")["left"]["degrees_of_freedom"] > 30
+
+
+def test_checks_on_demand_need_a_checkpoint(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(home, losses_of())
+
+    assert main(["causes", "--check"]) == 1
+    out, err = capsys.readouterr()
+    assert "checkpoint" in err
+    assert "evaluations" in out

@@ -1,0 +1,191 @@
+"""Why one run's validation loss jumps: everything that is said of it, measured from its log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from valtui.causes.rows import rows_of
+from valtui.causes.samples import Samples, hardest_of, quality_groups, read_samples, shares_of
+from valtui.causes.texts import verdict_sentence
+from valtui.causes.types import BestFound, Causes, OverfittingSince, Span
+from valtui.curves import WINDOW
+from valtui.feed import RunFeed, ValMatrix
+from valtui_trainer.measure.best import best_evaluation, look_alikes
+from valtui_trainer.measure.left import Left
+from valtui_trainer.measure.optimism import optimism
+from valtui_trainer.measure.overfitting import overfitting
+from valtui_trainer.measure.resolution import smallest_jump
+from valtui_trainer.measure.verdict import Evidence, judge
+from valtui_trainer.measure.volatility import LEVEL, Volatility, volatility
+from valtui_trainer.session.checks import read_checks
+from valtui_trainer.session.records import Check
+
+Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+
+def causes(
+    run: RunFeed, span: Span = "run", low: float | None = None, high: float | None = None
+) -> Causes:
+    """Return why `run` fluctuates, from what was read of it so far.
+
+    Overfitting and the best evaluation are of the whole run, whatever the span. Losses that are not
+    finite are gaps.
+
+    Args:
+        run: read as far as one likes.
+        span: the whole run, its last window, or the epochs from `low` to `high`.
+        low: first epoch of a range.
+        high: last epoch of a range.
+    """
+    with np.errstate(all="ignore"):
+        return measured(run, span, low, high)
+
+
+def measured(run: RunFeed, span: Span, low: float | None, high: float | None) -> Causes:
+    """Return `causes`; numpy may warn of what is not finite."""
+    whole = run.val_matrix()
+    chosen = chosen_evaluations(whole, span, low, high)
+    matrix = whole.take(chosen)
+    samples = read_samples(run, whole)
+    shown = samples.take(chosen)
+    relative = volatility(matrix.loss, matrix.step, LEVEL, relative=True)
+    checks = tuple(read_checks(run.paths))
+    rows = rows_of(run, matrix, shown)
+    hardest, hardest_why = hardest_of(shown, matrix)
+    classes, groups_why = shares_of(shown, matrix)
+    overfits, overfitting_why = overfitting_of(whole)
+    evidence = evidence_of(relative, checks, {row.id: row.left for row in rows}, overfits)
+    verdict = judge(evidence)
+    since = overfits.epoch if overfits else None
+    return Causes(
+        run=run.id,
+        preset=run.spec.preset_name,
+        seeds=tuple(run.spec.seeds),
+        samples=run.start.val_size if run.start is not None else 0,
+        span=span,
+        first_epoch=float(matrix.epoch[0]) if len(matrix.epoch) else 0.0,
+        last_epoch=float(matrix.epoch[-1]) if len(matrix.epoch) else 0.0,
+        evaluations=len(matrix.step),
+        absolute=volatility(matrix.loss, matrix.step, LEVEL),
+        relative=relative,
+        verdict=verdict,
+        sentence=verdict_sentence(verdict, evidence, checks, since),
+        checks=checks,
+        rows=rows,
+        hardest=hardest,
+        hardest_why=hardest_why,
+        classes=classes,
+        qualities=quality_groups(shown, matrix),
+        groups_why=groups_why,
+        overfitting=overfits,
+        overfitting_why=overfitting_why,
+        best=best_of(whole, samples),
+        smallest_jump=smallest_jump_of(shown),
+        notes=notes_of(relative, samples, matrix),
+    )
+
+
+def chosen_evaluations(
+    matrix: ValMatrix, span: Span, low: float | None, high: float | None
+) -> Bools:
+    """Return which of the evaluations are looked at, shape (T,)."""
+    chosen = np.ones(len(matrix.step), bool)
+    if span == "window":
+        chosen[:-WINDOW] = False
+    if span == "range":
+        chosen &= (matrix.epoch >= (low if low is not None else -np.inf)) & (
+            matrix.epoch <= (high if high is not None else np.inf)
+        )
+    return chosen
+
+
+def evidence_of(
+    relative: Volatility,
+    checks: tuple[Check, ...],
+    left: Mapping[str, Left | None],
+    overfits: OverfittingSince | None,
+) -> Evidence:
+    """Return what the rules of the verdict look at."""
+    return Evidence(
+        relative=relative,
+        checks={check.check: check.outcome for check in checks},
+        left=left,
+        overfitting=overfits is not None,
+    )
+
+
+def overfitting_of(matrix: ValMatrix) -> tuple[OverfittingSince | None, str]:
+    """Return where the run began to overfit, or why that cannot be told."""
+    measured = np.isfinite(matrix.train_eval_loss).all(axis=0)
+    if measured.sum() < 2:
+        return None, "the training loss in eval mode was measured fewer than twice"
+    found = overfitting(matrix.loss, matrix.train_eval_loss, matrix.step)
+    if found is None:
+        return None, ""
+    place = found.since
+    return (
+        OverfittingSince(
+            step=int(matrix.step[place]),
+            epoch=float(matrix.epoch[place]),
+            rise=found.rise,
+            p=found.p,
+        ),
+        "",
+    )
+
+
+def best_of(matrix: ValMatrix, samples: Samples) -> BestFound | None:
+    """Return the best evaluation; its optimism and look-alikes are of the first seed."""
+    position = best_evaluation(matrix.loss)
+    if position is None:
+        return None
+    flattered, alike = None, np.empty(0, np.int64)
+    losses = samples.first
+    if losses is not None and losses.shape[1] > 1:
+        alike = look_alikes(losses, position, labels=samples.labels)
+        value = optimism(losses)
+        flattered = value if value is not None and np.isfinite(value) else None
+    return BestFound(
+        step=int(matrix.step[position]),
+        epoch=float(matrix.epoch[position]),
+        loss=float(np.nanmean(matrix.loss[:, position])),
+        optimism=flattered,
+        look_alikes=tuple(int(matrix.step[row]) for row in alike if row != position),
+    )
+
+
+def smallest_jump_of(samples: Samples) -> float | None:
+    """Return the smallest jump that this validation set can show, or None."""
+    if samples.first is None:
+        return None
+    value = smallest_jump(samples.first, samples.labels)
+    return value if value is not None and np.isfinite(value) else None
+
+
+def notes_of(relative: Volatility, samples: Samples, matrix: ValMatrix) -> tuple[str, ...]:
+    """Return what limits these figures, in sentences."""
+    notes = []
+    if relative.too_narrow:
+        what = (
+            f"{len(relative.spikes)} evaluations stand out as spikes"
+            if relative.spikes
+            else "the jumps have heavy tails"
+        )
+        notes.append(
+            f"{what}: the intervals are too narrow; the robust volatility is "
+            f"{100 * relative.robust:.2g} % of the loss."
+        )
+    if samples.why:
+        notes.append(samples.why)
+    elif samples.missing:
+        notes.append(
+            f"The losses by sample of {samples.missing} of {len(matrix.step)} evaluations are missing "
+            "or damaged; rows that need them leave those out."
+        )
+    if len(samples.losses) > 1:
+        notes.append(
+            "Samples, classes and the best evaluation's look-alikes are of the first seed."
+        )
+    return tuple(notes)

@@ -1,0 +1,115 @@
+"""The rows of the causes: volatility left under each counterfactual, or why a lens cannot answer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from valtui.causes.samples import FRACTION, Samples
+from valtui.causes.texts import REMEDIES
+from valtui.causes.types import Row
+from valtui.feed import Array, RunFeed, ValMatrix
+from valtui_trainer.measure.contributions import hardest
+from valtui_trainer.measure.finite import finite_left
+from valtui_trainer.measure.left import Left, paired_left
+from valtui_trainer.session.records import LensPlan
+
+FEW = "there are too few evaluations"
+FLAT = "the loss does not fluctuate"
+
+
+def rows_of(run: RunFeed, matrix: ValMatrix, samples: Samples) -> tuple[Row, ...]:
+    """Return all rows: causes by volatility left, those without an answer last; then the others."""
+    plans = {plan.name: plan for plan in run.start.lenses} if run.start is not None else {}
+    scale = measured_over_planned(run, plans)
+    causes = [
+        larger_validation(matrix, samples),
+        logged("exact-batchnorm", "cause", matrix, matrix.precise, plans, scale),
+        logged("calibrated-outputs", "cause", matrix, matrix.calibrated, plans, scale),
+    ]
+    causes.sort(key=lambda row: row.left.value if row.left is not None else np.inf)
+    return (
+        *causes,
+        logged("averaged-weights", "remedy", matrix, matrix.averaged, plans, scale),
+        without_hardest(matrix, samples),
+    )
+
+
+def larger_validation(matrix: ValMatrix, samples: Samples) -> Row:
+    """Return the row of the finite validation set; it needs no extra pass."""
+    found, why = None, samples.why
+    if samples.losses:
+        found = finite_left(matrix.loss, samples.losses, samples.labels, matrix.step)
+        why = "" if found is not None else unanswered(matrix)
+    return Row("larger-validation", "cause", found, why, None, 0.0, REMEDIES["larger-validation"])
+
+
+def logged(
+    name: str, kind: str, matrix: ValMatrix, series: Array, plans: dict[str, LensPlan], scale: float
+) -> Row:
+    """Return the row of a lens whose losses stand in the log beside the validation loss."""
+    plan = plans.get(name)
+    found, why = None, ""
+    if plan is not None and not plan.on:
+        why = plan.reason
+    elif not np.isfinite(series).any():
+        why = (
+            "this run began before valtui had that lens"
+            if plan is None
+            else "no evaluation has it yet"
+            if not series.size
+            else "the lens gave no finite loss"
+        )
+    else:
+        found = paired_left(series, matrix.loss, matrix.step)
+        why = "" if found is not None else unanswered(matrix)
+    return Row(
+        name,
+        "cause" if kind == "cause" else "remedy",
+        found,
+        why,
+        mean_change(series, matrix.loss) if found is not None else None,
+        plan.cost * scale if plan is not None and plan.on and plan.cost is not None else None,
+        REMEDIES[name],
+    )
+
+
+def without_hardest(matrix: ValMatrix, samples: Samples) -> Row:
+    """Return the row without the hardest samples, cross-fitted, of the first seed."""
+    found: Left | None = None
+    why = samples.why
+    if samples.first is not None:
+        hard = hardest(samples.first, FRACTION, matrix.step)
+        found = hard.left if hard is not None else None
+        why = "" if found is not None else "too few evaluations or samples"
+    return Row("hardest-samples", "description", found, why, None, 0.0, REMEDIES["hardest-samples"])
+
+
+def measured_over_planned(run: RunFeed, plans: dict[str, LensPlan]) -> float:
+    """Return what the lenses' extra passes really took over what was expected; 1 before it is known."""
+    planned = sum(plan.cost for plan in plans.values() if plan.on and plan.cost)
+    passes = training = 0.0
+    for series in run.seeds.values():
+        if len(series.val):
+            passes += float(np.nansum(series.val["lens_seconds"]))
+            training -= float(np.nansum(series.val["seconds"]))
+            training -= float(np.nansum(series.val["lens_seconds"]))
+    training += max((float(s.val["time"][-1]) for s in run.seeds.values() if len(s.val)), default=0)
+    return passes / training / planned if planned and passes > 0 and training > 0 else 1.0
+
+
+def unanswered(matrix: ValMatrix) -> str:
+    """Return why a volatility left cannot be told though its series is there."""
+    differences = np.diff(matrix.loss, axis=1)
+    if len(matrix.step) >= 3 and not differences[np.isfinite(differences)].any():
+        return FLAT
+    return FEW
+
+
+def mean_change(series: Array, loss: Array) -> float | None:
+    """Return the change of the mean loss as a fraction of it, over evaluations that have both."""
+    both = np.isfinite(series) & np.isfinite(loss)
+    if not both.any():
+        return None
+    before = float(loss[both].mean())
+    change = float(series[both].mean()) / before - 1.0 if before else float("nan")
+    return change if np.isfinite(change) else None

@@ -1,0 +1,161 @@
+"""The causes in words: the verdict in one sentence, names of rows, what a remedy costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from valtui import texts
+from valtui_trainer.measure.left import Left
+from valtui_trainer.measure.verdict import (
+    CAUSE_OF_CHECK,
+    CAUSE_OF_LENS,
+    ENOUGH_DEGREES,
+    Evidence,
+    Verdict,
+)
+from valtui_trainer.session.records import Check
+
+ENOUGH_EVALUATIONS = 18
+FEWEST_EVALUATIONS = 8
+
+CAUSE_NAMES = {
+    "finite-set": "the finite validation set",
+    "batchnorm-statistics": "BatchNorm's running statistics",
+    "overconfidence": "overconfident outputs",
+    "random-validation": "validation is random",
+    "averaging": "batches are averaged, not samples",
+    "order": "the training order",
+    "overlap": "validation samples in the training set",
+}
+
+LENS_NAMES = {
+    "larger-validation": "with a far larger validation set",
+    "exact-batchnorm": "with exact BatchNorm statistics",
+    "calibrated-outputs": "with calibrated outputs",
+    "averaged-weights": "with averaged weights",
+    "hardest-samples": "without the hardest 1 % of samples",
+}
+
+REMEDIES = {
+    "larger-validation": "Validate on more images; an evaluation takes longer in proportion. What is "
+    "left of the jumps then is the training's own.",
+    "exact-batchnorm": "Re-estimate BatchNorm's statistics on some hundred training images before "
+    "each validation (and before you keep a model): one more pass over them. Or raise its momentum, "
+    "or avoid tiny last batches (drop_last = true).",
+    "calibrated-outputs": "Judge by the accuracy or the calibrated loss; scale the outputs by the "
+    "temperature afterwards, which costs nothing. Weight decay, label smoothing, or an earlier end "
+    "keep them from growing overconfident.",
+    "averaged-weights": "Keep an exponential average of the weights and validate that: one more copy "
+    "of the weights in memory, and it lags behind by about half an epoch.",
+    "hardest-samples": "Look at these samples: wrong labels and unreadable images belong mended or "
+    "left out. It makes the validation set easier, not the model better.",
+}
+
+
+def left(found: Left) -> str:
+    """Return a volatility left in percent with its interval."""
+    value = "0 % (estimate below zero)" if found.ratio < 0 else f"{100 * found.value:.0f} %"
+    if found.interval is None:
+        return value
+    return f"{value} [{100 * found.interval.low:.0f}, {100 * found.interval.high:.0f}]"
+
+
+def briefly(found: Left) -> str:
+    """Return a volatility left for the middle of a sentence."""
+    return left(found).replace(" (estimate below zero)", "")
+
+
+def verdict_sentence(
+    verdict: Verdict, evidence: Evidence, checks: Sequence[Check], since: float | None
+) -> str:
+    """Return the verdict in one sentence with its numbers; `since` is the epoch of overfitting, or None."""
+    overfits = f" It overfits since epoch {since:.3g}." if since is not None else ""
+    if verdict.kind == "unsound":
+        return unsound(checks)
+    if verdict.kind == "not-enough":
+        return not_enough(evidence)
+    volatility = evidence.relative
+    if verdict.kind == "calm":
+        if volatility.constant:
+            return "Calm: the loss does not fluctuate at all."
+        return (
+            f"Calm: the loss moves by {texts.percent(volatility)} of itself from one evaluation to "
+            f"the next; there is nothing to explain.{overfits}"
+        )
+    spiky = spikes_words(len(volatility.spikes))
+    if verdict.kind == "open":
+        return f"{spiky}{open_words(evidence)}{overfits}"
+    lens = verdict.lens or ""
+    found = evidence.left[lens]
+    assert found is not None
+    name = CAUSE_NAMES[verdict.causes[0]]
+    sentence = (
+        f"{spiky}{name[0].upper()}{name[1:]}: {LENS_NAMES[lens]} {briefly(found)} of the volatility "
+        "would be left"
+    )
+    others = [
+        f"{LENS_NAMES[other]} {briefly(evidence.left[other])}"  # type: ignore[arg-type]
+        for cause in verdict.causes[1:]
+        for other, name in CAUSE_OF_LENS.items()
+        if name == cause
+    ]
+    return sentence + (f"; {', '.join(others)}." if others else ".") + overfits
+
+
+def unsound(checks: Sequence[Check]) -> str:
+    """Return what the gravest failed check says."""
+    by_name = {check.check: check for check in checks if check.outcome == "failed"}
+    gravest = next(name for name in CAUSE_OF_CHECK if name in by_name)
+    name = CAUSE_NAMES[CAUSE_OF_CHECK[gravest]]
+    return f"The measurement is not sound ({name}): {by_name[gravest].message}"
+
+
+def not_enough(evidence: Evidence) -> str:
+    """Return how much is there and how much a verdict needs."""
+    volatility = evidence.relative
+    if volatility.points < FEWEST_EVALUATIONS:
+        return (
+            f"Not enough evidence yet: {volatility.points} evaluations. Intervals begin at "
+            f"{FEWEST_EVALUATIONS}, a verdict at {ENOUGH_EVALUATIONS} evaluations of one seed."
+        )
+    return (
+        f"Not enough evidence yet: {volatility.points} evaluations give {volatility.degrees:.1f} of the "
+        f"{ENOUGH_DEGREES:.0f} degrees of freedom that a verdict needs; the loss moves by "
+        f"{texts.percent(volatility)} an evaluation so far."
+    )
+
+
+def spikes_words(count: int) -> str:
+    """Return that spikes come first, or nothing where there are none."""
+    if not count:
+        return ""
+    return f"{count} spike{'s' if count > 1 else ''} stand{'' if count > 1 else 's'} out (▲). "
+
+
+def open_words(evidence: Evidence) -> str:
+    """Return that no lens explains it, and where to look."""
+    known = {
+        name: found for name, found in evidence.left.items() if found and name in CAUSE_OF_LENS
+    }
+    if not known:
+        return (
+            f"The loss moves by {texts.percent(evidence.relative)} an evaluation, and no lens could "
+            "answer; the rows say why."
+        )
+    strongest = min(known, key=lambda name: known[name].value)
+    return (
+        f"No lens explains it: {LENS_NAMES[strongest]}, the strongest, {briefly(known[strongest])} of "
+        "the volatility would be left. It comes from training itself: learning rate, batch size, "
+        "dropout, augmentation or weight decay, which only a run beside can tell."
+    )
+
+
+def group_words(share: float, size: int, samples: int) -> str:
+    """Return how a group's share of the volatility compares to its share of the samples."""
+    expected = size / samples if samples else 0.0
+    if expected <= 0:
+        return ""
+    factor = share / expected
+    if factor < 0:
+        return "it moves against the others"
+    return f"{factor:.1f}× its share of the samples"
