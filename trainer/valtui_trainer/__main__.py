@@ -20,11 +20,17 @@ def main(arguments: list[str]) -> int:
         from valtui_trainer.training.export_weights import main as weights
 
         return weights()
+    if task == "check":
+        from valtui_trainer.training.checks.on_demand import main as check
+
+        return check()
     if task == "doctor":
         from valtui_trainer.training.doctor import main as doctor
 
         return doctor()
-    sys.stderr.write("usage: python -m valtui_trainer run ATTEMPT | validate | weights | doctor\n")
+    sys.stderr.write(
+        "usage: python -m valtui_trainer run ATTEMPT | validate | weights | check | doctor\n"
+    )
     return 2
 
 

@@ -99,12 +99,17 @@ class Faulty:
         self.device = batches.device
         self.index_device = batches.index_device
         self.generator = generators.named(seed, "fault")
+        self._seed = seed
         self._batches = batches
         self._resampled = fault.validation == "resampled"
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self._batches)
+
+    def rewind(self) -> None:
+        """Draw from the beginning of the stream again."""
+        self.generator.set_state(generators.named(self._seed, "fault").get_state())
 
     def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return as many images and labels as `index` (b,) has entries."""
@@ -118,6 +123,12 @@ class Faulty:
 def evaluated(batches: Batches, fault: Fault, seed: int) -> Batches:
     """Return the validation set as a run with `fault` evaluates it: `batches` itself without one."""
     return batches if fault.validation == "sound" else Faulty(batches, fault, seed)
+
+
+def rewind(batches: Batches) -> None:
+    """Let the fault of a validation set, if it has one, begin anew: trials before a run count for nothing."""
+    if isinstance(batches, Faulty):
+        batches.rewind()
 
 
 def state_of(batches: Batches) -> torch.Tensor | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -14,7 +15,7 @@ from valtui_trainer.training import faults
 from valtui_trainer.training.checkpoint import FORMAT, Checkpoints, State
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import peak_memory
-from valtui_trainer.training.evaluate import evaluate
+from valtui_trainer.training.evaluate import Array, evaluate
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.panel import Panel
@@ -37,6 +38,7 @@ class Loop:
     Attributes:
         train_subset: indices of the fixed training subset that is evaluated once an epoch.
         position: steps done.
+        on_losses: told losses, step and seed of each evaluation of the first seed.
     """
 
     preset: Preset
@@ -58,6 +60,7 @@ class Loop:
     began_step: int = 0
     began: float = 0.0
     warned: bool = False
+    on_losses: Callable[[Array, int, int], None] | None = None
 
     def train(self) -> bool:
         """Train to the end; tell whether the end was reached (False: a stop was asked for).
@@ -182,6 +185,8 @@ class Loop:
                 ),
                 found.losses,
             )
+            if self.on_losses is not None and replica is self.replicas[0]:
+                self.on_losses(found.losses, self.step, replica.seed)
             self.check_finite("val_loss", found.loss, replica.seed)
         self.journal.sync()
         if self.checkpoints.note(self.step, sum(losses) / len(losses)):

@@ -58,11 +58,19 @@ class Replica:
     def begin_epoch(self, batches: Batches) -> None:
         """Draw the order of the next epoch over `batches`."""
         self._epoch_state = self._order.get_state()
+        self._indices = self._drawn(batches).to(batches.index_device)
+
+    def next_order(self, batches: Batches) -> torch.Tensor:
+        """Return the order (n,) that `begin_epoch` would draw now, on the CPU; nothing is drawn."""
+        before = self._order.get_state()
+        order = self._drawn(batches)
+        self._order.set_state(before)
+        return order
+
+    def _drawn(self, batches: Batches) -> torch.Tensor:
         if self._preset.shuffle:
-            order = torch.randperm(len(batches), generator=self._order)
-        else:
-            order = torch.arange(len(batches))
-        self._indices = order.to(batches.index_device)
+            return torch.randperm(len(batches), generator=self._order)
+        return torch.arange(len(batches))
 
     def step(self, batches: Batches, position: int, rate: float) -> None:
         """Take the optimizer step on the batch that begins at `position` of the epoch's order.
@@ -82,6 +90,15 @@ class Replica:
         self._losses[self._taken] = loss.detach()
         self._taken += 1
 
+    @torch.no_grad()
+    def forward(self, batches: Batches, position: int) -> None:
+        """Show the model the batch at `position` of the epoch's order as `step` would; no step is taken."""
+        index = self._indices[position : position + self._preset.batch_size]
+        images, labels = batches.batch(index)
+        images = self._augmentation(images, self._augment)
+        with self._own_random():
+            self.loss(images, labels)
+
     def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the training loss of a batch, a scalar on the device."""
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
@@ -100,6 +117,11 @@ class Replica:
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         return torch.stack([losses.mean(), losses.min(), losses.max(), norm.to(losses.dtype)])
+
+    @property
+    def streams(self) -> tuple[torch.Generator, ...]:
+        """Its generators: of order, dropout and augmentation."""
+        return self._order, self._dropout, self._augment
 
     @property
     def open_steps(self) -> int:

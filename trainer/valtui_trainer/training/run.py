@@ -20,6 +20,7 @@ from valtui_trainer.training import checkpoint
 from valtui_trainer.training.assemble import Material, build_replica, prepare, warm_up
 from valtui_trainer.training.attempt import Places
 from valtui_trainer.training.checkpoint import Checkpoints, State
+from valtui_trainer.training.checks.start import begin_with_checks
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
 from valtui_trainer.training.evaluate import evaluate
@@ -83,6 +84,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     if state is not None:
         loop.load_state(state)
     else:
+        begin_with_checks(loop, material)
         clock.set(0.0)
     start = describe(
         places,
