@@ -1,9 +1,11 @@
-"""Models of a user's own that misbehave in training, each at its hundredth step. For tests only."""
+"""Models of a user's own: some misbehave in training at their hundredth step. For tests only."""
 
 from __future__ import annotations
 
+import random
 import threading
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -50,3 +52,37 @@ class Hanging(Linear):
 
     def misbehave(self) -> None:
         threading.Event().wait()
+
+
+class Remembering(nn.Module):
+    """Keeps state of every kind in each forward, eval mode included, and draws from every generator.
+
+    What it learns depends on all of it.
+    """
+
+    def __init__(self, height: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(height * width, 16)
+        self.norm = nn.BatchNorm1d(16)
+        self.last = nn.Linear(16, classes)
+        self.register_buffer("in_place", torch.zeros(16))
+        self.register_buffer("exchanged", torch.zeros(16))
+        self.plain = torch.zeros(16)
+        self.calls = 0
+        self.history: list[float] = []
+        self.by_mode: dict[bool, int] = {}
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        inner = self.norm(self.first(images.flatten(1)))
+        with torch.no_grad():
+            mean = inner.mean(0)
+            self.in_place.add_(0.01 * mean)
+            self.exchanged = 0.9 * self.exchanged + 0.1 * mean
+            self.plain += 0.01 * mean
+        self.calls += 1
+        self.history.append(float(mean[0]))
+        self.by_mode[self.training] = self.by_mode.get(self.training, 0) + 1
+        chance = torch.rand(16) + np.random.rand() + random.random()
+        counted = 0.001 * (self.calls + len(self.history) + self.by_mode[self.training])
+        moved = self.in_place + self.exchanged.clone() + self.plain.clone()
+        return self.last(inner * (1 + 0.01 * chance) + moved + counted)

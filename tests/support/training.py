@@ -59,7 +59,7 @@ class Bench:
         device = open_device("cpu", 1)
         spec = RunSpec(
             id="test", preset_name="test", preset=preset, seeds=list(seeds), device="cpu", threads=1,
-            position=0, session="test",
+            position=0, session="test", allow_code=True,
         )  # fmt: skip
         self.material: Material = prepare(spec, home, device, room)
         session = self.run.folder.parents[1]
@@ -111,6 +111,17 @@ class Bench:
             for number, tensor in enumerate(replica.model.state_dict().values()):
                 total += (number + 1.0) * tensor.double().sum()
         return float(total)
+
+
+def same(one: object, other: object) -> bool:
+    """Tell whether two nests of dicts, lists, tensors and plain values are equal to the bit."""
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and one == other
 
 
 def untimed_panel(preset: Preset, material: Material, replicas: list[Replica]) -> Panel:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 
 LOWEST, HIGHEST = 0.05, 20.0
-ROUNDS = 20  # log T to 6 / 2^21 = 3e-6, where the loss is flat to 1e-11
+ROUNDS = 24  # log T to 6 / 2^25 = 2e-7, and the crossed loss about as far
 LEAST_SAMPLES = 4
 
 
