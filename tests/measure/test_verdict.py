@@ -57,9 +57,29 @@ def test_of_two_failed_checks_the_graver_leads() -> None:
 
 
 def test_a_doubtful_check_decides_nothing() -> None:
-    doubtful = replace(EVIDENCE, checks={"frozen": "unknown", "batchnorm-memory": "doubtful"})
+    doubtful = replace(EVIDENCE, checks={"frozen": "unknown", "resolution": "doubtful"})
 
     assert judge(doubtful) == judge(EVIDENCE)
+
+
+@pytest.mark.parametrize("check", ["last-batch", "batchnorm-memory", "zero-learning-rate"])
+def test_of_two_causes_the_one_that_a_doubtful_check_speaks_for_leads(check: str) -> None:
+    close = {
+        "calibrated-outputs": left(0.40, 0.3, 0.5),
+        "exact-batchnorm": left(0.44, 0.35, 0.55),
+    }
+
+    alone = judge(replace(EVIDENCE, left=close))
+    backed = judge(replace(EVIDENCE, left=close, checks={check: "doubtful"}))
+
+    assert alone.causes == ("overconfidence", "batchnorm-statistics")
+    assert backed.causes == ("batchnorm-statistics", "overconfidence")
+
+
+def test_a_doubtful_check_names_no_cause_that_its_lens_does_not_see() -> None:
+    innocent = {"exact-batchnorm": left(0.99, 0.95, 1.03), "calibrated-outputs": None}
+
+    assert judge(replace(EVIDENCE, left=innocent, checks={"last-batch": "doubtful"})).kind == "open"
 
 
 @pytest.mark.parametrize(("degrees", "kind"), [(7.9, "not-enough"), (8.0, "cause")])

@@ -40,6 +40,18 @@ CAUSE_OF_CHECK = {
 """What a failed check blames, the gravest first."""
 
 
+POINTS_AT = {
+    "last-batch": "exact-batchnorm",
+    "batchnorm-memory": "exact-batchnorm",
+    "zero-learning-rate": "exact-batchnorm",
+}
+"""The lens whose cause a doubtful check is further evidence for.
+
+Stale or noisy statistics also make outputs too bold, so two lenses then see one cause; the one that a
+check speaks for goes first.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What the rules look at.
@@ -65,7 +77,7 @@ class Verdict:
         kind: unsound: a check failed and everything else waits; not-enough: no cause can be named
             yet; calm: nothing to explain; cause: `causes` explain it; open: no lens explains it, so
             it comes from training itself (learning rate, batch size, …), which only training can tell.
-        causes: by volatility left, the strongest first; for unsound: what the failed checks blame.
+        causes: those that a doubtful check speaks for first, then by volatility left; for unsound: what the failed checks blame.
         lens: the lens that found the strongest cause, if one did.
     """
 
@@ -95,5 +107,6 @@ def judge(evidence: Evidence, explains: float = EXPLAINS) -> Verdict:
     }
     if not explaining:
         return Verdict("open")
-    ranked = sorted(explaining, key=lambda lens: explaining[lens])
+    backed = {lens for check, lens in POINTS_AT.items() if evidence.checks.get(check) == "doubtful"}
+    ranked = sorted(explaining, key=lambda lens: (lens not in backed, explaining[lens]))
     return Verdict("cause", tuple(CAUSE_OF_LENS[lens] for lens in ranked), ranked[0])
