@@ -61,6 +61,7 @@ class Bench:
             id="test", preset_name="test", preset=preset, seeds=list(seeds), device="cpu", threads=1,
             position=0, session="test", allow_code=True,
         )  # fmt: skip
+        self.spec = spec
         self.material: Material = prepare(spec, home, device, room)
         session = self.run.folder.parents[1]
         self.control = control = Control(SessionPaths(session), self.run, self.attempt)

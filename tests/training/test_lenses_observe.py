@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from support.training import Bench, same, train
 from valtui_trainer.presets.types import Augmentation, Fault, Lenses, Model, Optimizer, Preset
 from valtui_trainer.session.records import Train, Val
 from valtui_trainer.session.tail import Tail
+from valtui_trainer.training.lenses.costs import try_out
 from valtui_trainer.training.lenses.untouched import untouched
 
 ALL = Lenses(averaged_weights=True, most=1e9)
@@ -67,6 +69,38 @@ def test_a_whole_run_logs_the_same_training_with_lenses_and_without(
     assert all(plan.on for plan in seen.starts[0].lenses)
     assert [timeless(record) for record in seen.train] == [timeless(r) for r in unseen.train]
     assert [r.val_loss for _, r in seen.val] == [r.val_loss for _, r in unseen.val]
+
+
+def test_trying_the_lenses_out_draws_from_no_generator_of_the_run(home: Path, digits: Path) -> None:
+    model = Model(name="support.own_models:Remembering")
+    bench = Bench(home, preset(digits, Lenses(averaged_weights=True), model=model))
+    spec = bench.spec
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+
+    found = try_out(spec, bench.material, torch.device("cpu"))
+
+    assert all((trial.cost or 0) > 0 for trial in found.values())
+    assert len(found) == 3
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before[:2]
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_the_training_speed_leaves_out_what_lenses_take(home: Path, digits: Path) -> None:
+    bench = Bench(home, preset(digits, ALL, model=BATCHNORM, eval_every="2 steps", log_every=4))
+    look = bench.loop.panel.look
+
+    def slow(*given: object) -> object:
+        time.sleep(1.0)
+        return look(*given)
+
+    bench.loop.panel.look = slow  # type: ignore[method-assign]
+    bench.loop.recorded_at = bench.loop.clock()
+    bench.advance(4)
+    bench.journal.sync()
+
+    (record,) = Tail(bench.attempt.train, Train).read()
+    assert (record.images_per_second or 0) > 4 * 32 / 1.0
+    assert all((evaluation.seconds or 9) < 1.0 for evaluation in val_records(bench))
 
 
 def test_a_model_that_remembers_is_given_back_as_it_was(home: Path, digits: Path) -> None:

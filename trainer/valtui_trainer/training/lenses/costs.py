@@ -15,6 +15,7 @@ from valtui_trainer.training.lenses.batchnorm import TOO_SMALL, norm_layers
 from valtui_trainer.training.lenses.calibration import calibrate
 from valtui_trainer.training.lenses.passes import Passes
 from valtui_trainer.training.lenses.plan import AVERAGED, EXACT, Trial, wanted
+from valtui_trainer.training.lenses.untouched import same_generators
 from valtui_trainer.training.models import reason
 
 ROUNDS = 3
@@ -24,20 +25,24 @@ NO_BATCHNORM = "this model has no BatchNorm"
 
 
 def try_out(spec: RunSpec, material: Material, device: torch.device) -> dict[str, Trial]:
-    """Return what was found about each lens that the preset of `spec` wants.
+    """Return what was found about each lens that the preset of `spec` wants; changes nothing else.
 
     Steps and passes take turns, so that a machine busy with other things slows both.
     """
     names = wanted(spec.preset.lenses)
     if not names:
         return {}
-    bench = Tryout(spec, material, device)
+    with same_generators(device):
+        return tried(Tryout(spec, material, device), names, material.timetable.between)
+
+
+def tried(bench: Tryout, names: tuple[str, ...], between: float) -> dict[str, Trial]:
+    """Return what `bench` finds about the lenses `names`, `between` steps lying between evaluations."""
     found = {name: Trial(problem=problem) for name in names if (problem := bench.problem(name))}
     works = {name: bench.work(name) for name in names if name not in found}
     if not works:
         return found
     step, update, *passes = shortest([bench.steps, bench.updates, *works.values()])
-    between = material.timetable.between
     for name, seconds in zip(works, passes, strict=True):
         extra = update / AT_ONCE * between if name == AVERAGED else 0.0
         found[name] = Trial(cost=(seconds + extra) / (step / AT_ONCE * between))

@@ -21,12 +21,21 @@ def untouched(model: nn.Module, device: torch.device) -> Iterator[None]:
     parameters: nothing here may write those.
     """
     kept = Kept(model)
+    with same_generators(device):
+        try:
+            yield
+        finally:
+            kept.restore()
+
+
+@contextmanager
+def same_generators(device: torch.device) -> Iterator[None]:
+    """Restore the global generators of torch (CPU and `device`), numpy and Python afterwards."""
     generators = random.getstate(), np.random.get_state(), torch.get_rng_state()
     on_device = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     try:
         yield
     finally:
-        kept.restore()
         random.setstate(generators[0])
         np.random.set_state(generators[1])
         torch.set_rng_state(generators[2])
