@@ -157,6 +157,24 @@ def test_it_covers_at_unequal_spacing() -> None:
     assert 0.87 <= np.mean([i is not None and i.low <= 1 <= i.high for i in found]) <= 0.93
 
 
+@pytest.mark.parametrize("phi", [-0.3, 0.3, 0.6])
+def test_it_covers_what_correlated_noise_reads_as(phi: float) -> None:
+    """Of AR(1) it is the volatility from evaluation to evaluation, not the marginal one."""
+    series = noise(5_000, 60)
+    for t in range(1, 60):
+        series[:, t] += phi * series[:, t - 1]
+    truth = np.sqrt((1 - 4 / 3 * phi + phi**2 / 3) / (1 - phi**2))
+
+    assert 0.86 <= coverage(series[:, 20:], truth) <= 0.94
+
+
+def test_a_series_with_a_spike_nearly_always_says_that_its_interval_is_too_narrow() -> None:
+    hit = np.random.default_rng(2).random((500, 40)) < 0.01
+    series = (noise(500, 40) + 10 * hit)[hit[:, 1:-1].any(axis=1)]
+
+    assert np.mean([volatility(row).too_narrow for row in series]) > 0.95
+
+
 @pytest.mark.parametrize(("nu", "share"), [(5, 0.81), (3, 0.64)])
 def test_heavy_tails_break_the_interval(nu: int, share: float) -> None:
     assert coverage(students_t(nu, 20_000, 40)) == pytest.approx(share, abs=0.02)

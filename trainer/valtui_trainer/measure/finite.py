@@ -57,7 +57,8 @@ def finite_left(
     by `best.standard_error`.
 
     The interval takes the χ² limits of q(L) through 1 - V/q(L): V is a mean over all samples and far
-    better known than q(L).
+    better known than q(L). It is true of this set against a far larger one, and too narrow where the
+    loss itself has spikes or heavy tails (`Volatility.too_narrow`).
 
     Args:
         val_loss: (T,) or (seeds, T), the means of `losses`.

@@ -38,6 +38,9 @@ def paired_left(
 ) -> Left | None:
     """Return the volatility that a counterfactual series, logged beside the loss, would leave.
 
+    The interval is too narrow where the two have spikes or heavy tails that they do not share
+    (`Volatility.too_narrow`): 0.68 of a nominal 90 % for t₃, 0.53 for spikes of 10 σ at T = 40.
+
     Args:
         counterfactual: shape (T,) or (seeds, T), in the units of the loss; what is not finite in
             either series is a gap of both.
@@ -73,10 +76,13 @@ def pitman_morgan(found: Pooled, level: float) -> Interval:
     """Return the interval of √θ for two series that fluctuate together.
 
     Pitman (1939) and Morgan (1939): two variances are equal if sum and difference do not correlate.
-    Turned over: θ·(K ∓ √(K²-1)), K = 1 + 2(1-r²)t²/ν.
+    Turned over: θ·(K ∓ √(K²-1)), K = 1 + 2(1-r²)t²/ν. For n independent pairs the test has n-1
+    degrees of freedom; with the effective ν of q it is ν-½ that covers: 0.90 to 0.91 of a nominal 90 %
+    from 8 evaluations on, in simulation, where ν gives 0.87 at 8 and ν-1 gives 0.94.
     """
-    t = student(0.5 + level / 2.0, round(found.degrees, 6))
-    excess = 2.0 * (1.0 - found.correlation**2) * t * t / found.degrees
+    nu = found.degrees - 0.5
+    t = student(0.5 + level / 2.0, round(nu, 6))
+    excess = 2.0 * (1.0 - found.correlation**2) * t * t / nu
     # K + √(K²-1) and its inverse, from K-1: K itself loses what matters when r is near 1.
     factor = 1.0 + excess + (excess * (2.0 + excess)) ** 0.5
     return Interval((found.ratio / factor) ** 0.5, (found.ratio * factor) ** 0.5)

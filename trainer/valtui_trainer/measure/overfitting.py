@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from valtui_trainer.measure.residuals import Bools, Floats, freedom, prepare, weights
+from valtui_trainer.measure.residuals import Bools, Floats, prepare, squared_overlaps, weights
 
 FEWEST = 12
 """Evaluations below which nothing is said."""
@@ -87,13 +87,14 @@ def overfitting(
             f"val_loss has shape {np.shape(val_loss)}, train_eval_loss {np.shape(train_eval_loss)}."
         )
     values, places = prepare(val_loss, x)
-    val = scaled = values.mean(axis=0) if len(values) else np.full(len(places), np.nan)
+    val, train = mean_of_seeds(values), mean_of_seeds(prepare(train_eval_loss, x)[0])
     known = np.isfinite(val)
     if known.sum() < FEWEST:
         return None
     places = (places - places.mean()) / (places[-1] - places[0])
     starts = starts_of(known)
-    scaled = np.where(known, val - val[known].mean(), 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows has no size
+        scaled = np.where(known, val - val[known].mean(), 0.0)
     size = float(np.abs(scaled).max())
     if not (0 < size < np.inf) or not len(starts):
         return None
@@ -104,28 +105,36 @@ def overfitting(
     p = (1 + int((null >= z.max()).sum())) / (1 + len(null))
     if p > error:
         return None
-    return turn(scaled, size, train_eval_loss, places, known, p)
+    return turn(scaled, size, train, places, known, p)
+
+
+def mean_of_seeds(values: Floats) -> Floats:
+    """Return the mean of values (seeds, T) over seeds, shape (T,); not finite where one is not."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(values.sum(axis=0) / max(1, len(values)))
 
 
 def turn(
-    scaled: Floats,
-    size: float,
-    train_eval_loss: npt.ArrayLike,
-    x: Floats,
-    known: Bools,
-    p: float,
+    scaled: Floats, size: float, train: Floats, x: Floats, known: Bools, p: float
 ) -> Overfitting | None:
-    """Return the turn of a loss that rises, or None if the training loss says otherwise."""
-    where = np.flatnonzero(known)
-    since = int(where[cut(scaled[known], x[known])])
-    rise = size * change(scaled, x, known, since)
-    train, _ = prepare(train_eval_loss, None)
-    mean = train.mean(axis=0)
-    measured = np.isfinite(mean)
-    if rise <= 0 or measured[since:].sum() < 2:
+    """Return the turn of a loss that rises, or None if the training loss says otherwise.
+
+    Args:
+        scaled: the validation loss (T,) less its mean, over `size`; 0 in a gap.
+        size: in loss units.
+        train: training loss in eval mode (T,), NaN where not measured.
+        x: places (T,).
+        known: evaluations that are no gaps, (T,).
+        p: of the turn.
+    """
+    since = int(np.flatnonzero(known)[cut(scaled[known], x[known])])
+    measured = np.isfinite(train)
+    if measured[since:].sum() < 2:
         return None
-    train_change = change(mean, x, measured, since)
-    if train_change > STAYS * rise:
+    with np.errstate(over="ignore", invalid="ignore"):
+        rise = size * change(scaled, x, known, since)
+        train_change = change(train, x, measured, since)
+    if not (0 < rise < np.inf and -np.inf < train_change <= STAYS * rise):
         return None
     return Overfitting(since, rise, train_change, p)
 
@@ -160,7 +169,7 @@ def rises(y: Floats, x: Floats, known: Bools, starts: npt.NDArray[np.intp]) -> F
     triple = known[:-2] & known[1:-1] & known[2:]
     found = (w[:, 0] * y[:-2] + w[:, 1] * y[1:-1] + w[:, 2] * y[2:]) * triple[:, None]
     q = rest(found * found)[starts] / rest(triple.astype(np.float64))[starts, None]
-    nu = np.array([freedom(weights(x[s:]), triple[None, s:])[0] for s in starts.tolist()])[:, None]
+    nu = freedom_of_rest(weights(x), triple)[starts, None]
     along, sxx = products(y, x, known)
     along, sxx = along[starts], sxx[starts, None]
     # Of a rest that is flat but for rounding no slope is left.
@@ -168,6 +177,15 @@ def rises(y: Floats, x: Floats, known: Bools, starts: npt.NDArray[np.intp]) -> F
     t = along / np.sqrt(sxx * np.maximum(q, 1e-30))
     scale = (8.0 * nu + 1.0) / (8.0 * nu + 3.0)
     return np.asarray(np.sign(t) * np.sqrt(nu * np.log1p(t * t / nu)) * scale)
+
+
+def freedom_of_rest(w: Floats, triple: Bools) -> Floats:
+    """Return `residuals.freedom` of the rest from each place on, shape (m,), for weights w (m, 3)."""
+    one, two = squared_overlaps(w)
+    count = rest(triple.astype(np.float64))
+    pairs = rest(np.append((triple[:-1] & triple[1:]) * one, 0.0))
+    apart = rest(np.append((triple[:-2] & triple[2:]) * two, [0.0, 0.0]))
+    return np.asarray(count**2 / np.maximum(count + 2.0 * pairs + 2.0 * apart, 1.0))
 
 
 def products(y: Floats, x: Floats, known: Bools) -> tuple[Floats, Floats]:

@@ -54,7 +54,8 @@ def means(losses: Losses, chosen: Integers | None = None) -> Floats:
         for part in chunks(losses):
             block = losses[part] if chosen is None else losses[part, chosen]
             kept = known[part]
-            found[part][kept] = block[kept].mean(axis=1, dtype=np.float64)
+            if kept.any():
+                found[part][kept] = block[kept].mean(axis=1, dtype=np.float64)
     return found
 
 
