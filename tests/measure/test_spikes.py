@@ -81,3 +81,20 @@ def test_the_small_steps_of_a_coarse_series_are_no_spikes() -> None:
     y = np.repeat([0.90, 0.92, 0.90, 0.92, 0.90, 0.92, 0.90, 0.92], 5)
 
     assert spikes(y) == ()
+
+
+def test_the_bend_at_the_end_of_the_first_fall_is_no_spike() -> None:
+    chance = np.random.default_rng(3)
+    fall = 0.3 + 2.0 * np.exp(-np.arange(40) / 1.5)
+
+    for _ in range(50):
+        assert not spikes(fall * np.exp(0.002 * chance.standard_normal(40)), relative=True)
+
+
+@pytest.mark.parametrize("place", [4, 12, 30, 39])
+def test_a_spike_on_a_falling_curve_is_found_where_it_is(place: int) -> None:
+    loss = 0.3 + 2.0 * np.exp(-np.arange(40) / 6.0)
+    loss *= np.exp(0.01 * np.random.default_rng(3).standard_normal(40))
+    loss[place] *= 1.5
+
+    assert spikes(loss, relative=True) == (min(place, 38),)
