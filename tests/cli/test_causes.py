@@ -207,7 +207,7 @@ def test_torn_rows_are_left_out_and_said(home: Path, capsys: pytest.CaptureFixtu
 
     (run,) = document(capsys)["runs"]
 
-    assert any("11 of 40 evaluations are missing or damaged" in note for note in run["notes"])
+    assert any("10 of 32 evaluations are missing or damaged" in note for note in run["notes"])
     assert row(run, "larger-validation")["left"] is not None
 
 
@@ -231,7 +231,7 @@ def test_rows_of_another_length_after_a_resume_are_refused_in_words(
 
     (run,) = document(capsys)["runs"]
 
-    assert run["evaluations"] == 40
+    assert run["evaluations"] + run["first_fall_evaluations_left_out"] == 40
     assert "the validation set changed between attempts" in row(run, "larger-validation")["why"]
 
 
@@ -270,8 +270,8 @@ def test_several_seeds_are_pooled(home: Path, capsys: pytest.CaptureFixture[str]
     first, _ = document(capsys)["runs"]
 
     assert first["seeds"] == [0, 1]
-    assert first["volatility"]["degrees_of_freedom"] > 30
-    assert row(first, "larger-validation")["left"]["degrees_of_freedom"] > 30
+    assert first["volatility"]["degrees_of_freedom"] > 25
+    assert row(first, "larger-validation")["left"]["degrees_of_freedom"] > 25
 
 
 def test_checks_on_demand_need_a_checkpoint(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,19 @@ def test_outputs_that_are_all_right_stay_within_the_bounds() -> None:
 
     assert found is not None
     assert found.temperature == pytest.approx(LOWEST, rel=1e-4)
-    assert found.loss == pytest.approx(0.0, abs=1e-12)
+    assert found.loss == pytest.approx(math.log1p(3 * math.exp(-5.0 / LOWEST)), rel=1e-6)
+
+
+def test_one_error_in_a_half_beside_one_without_errors_does_not_cost_everything() -> None:
+    labels = torch.arange(40) % 4
+    logits = 5.0 * functional.one_hot(labels, 4).float()
+    logits[0] = torch.tensor([0.0, 5.0, 0.0, 0.0])
+
+    plain = float(functional.cross_entropy(logits, labels))
+    found = calibrate(logits, labels)
+
+    assert found is not None
+    assert found.loss < 2.0 * plain
 
 
 @settings(max_examples=60, deadline=None)

@@ -116,6 +116,7 @@ class RunEntry(Struct, kw_only=True):
     seeds: list[int]
     validation_samples: int
     span: str
+    first_fall_evaluations_left_out: int
     epochs: Bounds | None
     evaluations: int
     verdict: VerdictEntry
@@ -167,6 +168,7 @@ def entry(causes: Causes) -> RunEntry:
         seeds=list(causes.seeds),
         validation_samples=causes.samples,
         span=causes.span,
+        first_fall_evaluations_left_out=causes.left_out,
         epochs=(causes.first_epoch, causes.last_epoch) if causes.evaluations else None,
         evaluations=causes.evaluations,
         verdict=VerdictEntry(

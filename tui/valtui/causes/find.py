@@ -13,10 +13,12 @@ from valtui.causes.types import BestFound, Causes, OverfittingSince, Span
 from valtui.curves import WINDOW
 from valtui.feed import RunFeed, ValMatrix
 from valtui_trainer.measure.best import best_evaluation, look_alikes
+from valtui_trainer.measure.fall import first_fall
 from valtui_trainer.measure.left import Left
 from valtui_trainer.measure.optimism import optimism
 from valtui_trainer.measure.overfitting import overfitting
 from valtui_trainer.measure.resolution import smallest_jump
+from valtui_trainer.measure.rolling import FEWEST_FOR_INTERVAL
 from valtui_trainer.measure.verdict import Evidence, judge
 from valtui_trainer.measure.volatility import LEVEL, Volatility, volatility
 from valtui_trainer.session.checks import read_checks
@@ -35,7 +37,7 @@ def causes(
 
     Args:
         run: read as far as one likes.
-        span: the whole run, its last window, or the epochs from `low` to `high`.
+        span: the whole run after its first fall, its last window, or the epochs from `low` to `high`.
         low: first epoch of a range.
         high: last epoch of a range.
     """
@@ -65,6 +67,7 @@ def measured(run: RunFeed, span: Span, low: float | None, high: float | None) ->
         seeds=tuple(run.spec.seeds),
         samples=run.start.val_size if run.start is not None else 0,
         span=span,
+        left_out=int((~chosen).sum()) if span == "run" else 0,
         first_epoch=float(matrix.epoch[0]) if len(matrix.epoch) else 0.0,
         last_epoch=float(matrix.epoch[-1]) if len(matrix.epoch) else 0.0,
         evaluations=len(matrix.step),
@@ -83,15 +86,18 @@ def measured(run: RunFeed, span: Span, low: float | None, high: float | None) ->
         overfitting_why=overfitting_why,
         best=best_of(whole, samples),
         smallest_jump=smallest_jump_of(shown),
-        notes=notes_of(relative, samples, matrix),
+        notes=notes_of(relative, shown, matrix),
     )
 
 
 def chosen_evaluations(
     matrix: ValMatrix, span: Span, low: float | None, high: float | None
 ) -> Bools:
-    """Return which of the evaluations are looked at, shape (T,)."""
+    """Return which of the evaluations are looked at, shape (T,): a run without its first fall."""
     chosen = np.ones(len(matrix.step), bool)
+    if span == "run":
+        fall = first_fall(matrix.loss)
+        chosen[: fall if len(chosen) - fall >= FEWEST_FOR_INTERVAL else 0] = False
     if span == "window":
         chosen[:-WINDOW] = False
     if span == "range":

@@ -130,6 +130,7 @@ class Causes:
 
     Attributes:
         span: what was looked at: the whole run, its last window, or a range chosen on the chart.
+        left_out: evaluations of the first fall, which `run` does not look at.
         first_epoch, last_epoch: of the evaluations looked at.
         evaluations: how many, of each seed.
         absolute, relative: their volatility.
@@ -145,6 +146,7 @@ class Causes:
     seeds: tuple[int, ...]
     samples: int
     span: Span
+    left_out: int
     first_epoch: float
     last_epoch: float
     evaluations: int
@@ -172,5 +174,6 @@ class Causes:
 
 def span_words(causes: Causes) -> str:
     """Return what was looked at, in a few words."""
-    what = {"run": "whole run", "window": "last window", "range": "chosen range"}[causes.span]
+    run = "after the first fall" if causes.left_out else "whole run"
+    what = {"run": run, "window": "last window", "range": "chosen range"}[causes.span]
     return f"{what}, epochs {causes.first_epoch:.3g}–{causes.last_epoch:.3g}"
