@@ -207,7 +207,7 @@ def test_torn_rows_are_left_out_and_said(home: Path, capsys: pytest.CaptureFixtu
 
     (run,) = document(capsys)["runs"]
 
-    assert any("10 of 32 evaluations are missing or damaged" in note for note in run["notes"])
+    assert any("10 of 20 evaluations are missing or damaged" in note for note in run["notes"])
     assert row(run, "larger-validation")["left"] is not None
 
 
