@@ -21,6 +21,7 @@ from valtui.feed import RunFeed, SessionFeed, ValMatrix
 from valtui_trainer.measure.volatility import Rolling, rolling
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.records import Event
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import RunStatus
 from valtui_trainer.supervise.begin import command
@@ -150,7 +151,7 @@ class Follower:
 
     def _say_events(self, run: RunFeed, spoken: Spoken) -> None:
         for event in run.events[spoken.events :]:
-            if event.kind in ("warning", "spike"):
+            if event.kind in ("warning", "spike", "lens") or is_failed_check(event):
                 output.line(f"{self._name(run)}  {event.kind}: {event.message}")
         spoken.events = len(run.events)
 
@@ -201,11 +202,20 @@ class Follower:
                 except SessionError as error:
                     output.complain(str(error))
 
+    def _say_verdicts(self) -> None:
+        from valtui.causes import causes
+
+        output.line()
+        for run in self._feed.runs:
+            if len(run.val_matrix().step):
+                output.line(f"{self._name(run)}  why  {causes(run).sentence}")
+
     def _conclude(self) -> int:
         from valtui.cli.compare import figures_of, write_table
 
         output.line()
         write_table(figures_of(self._feed))
+        self._say_verdicts()
         output.flush()
         states = [run.status.state for run in self._feed.runs]
         if self._stopping:
@@ -217,6 +227,11 @@ class Follower:
                 f"`valtui resume {self._session.id}` continues."
             )
         return 1 if any(state in FAILURES for state in states) else 0
+
+
+def is_failed_check(event: Event) -> bool:
+    """Tell whether `event` says that the measurement is not sound."""
+    return event.kind == "check" and event.data.get("outcome") == "failed"
 
 
 def evaluation(run: RunFeed, matrix: ValMatrix, position: int) -> str:
