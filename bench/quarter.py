@@ -54,7 +54,14 @@ def main() -> list[str]:
 def train(words: list[str], home: Path) -> RunFeed:
     """Train one run through the command line and return what it logged."""
     subprocess.run(
-        [str(Path(sys.executable).with_name("valtui")), "run", *words, "--plain", "--home", str(home)],
+        [
+            str(Path(sys.executable).with_name("valtui")),
+            "run",
+            *words,
+            "--plain",
+            "--home",
+            str(home),
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
     )
