@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from bench import kills, long_session, machine, planted, quarter, screen, trainer
+from bench import kills, long_session, machine, planted, screen, trainer
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {

@@ -27,7 +27,7 @@ from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.faults import wrong_rows
 
-SEEDS = 12
+SEEDS = 8
 THRESHOLDS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
 EXPECTED = {
     "planted-small-validation": "finite-set",

@@ -19,9 +19,12 @@ from valtui_trainer.session.losses import read_losses
 from valtui_trainer.session.machine import lives_elsewhere
 from valtui_trainer.session.records import Event, RunSpec, SessionSpec, Start, Val
 from valtui_trainer.session.state import Observer, RunStatus, supervisor_alive
+from valtui_trainer.session.validation import read_validation
 from valtui_trainer.session.waiting import Waiting
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+Thumbnails = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 TRAIN_COLUMNS = (
@@ -135,6 +138,7 @@ class RunFeed:
         self.seams: list[int] = []
         self.version = 0
         self._reader = RunReader(paths)
+        self._described: tuple[str, dict[str, Any]] = ("", {})
 
     @property
     def id(self) -> str:
@@ -223,6 +227,32 @@ class RunFeed:
         if len({part.shape[1] for part in whole}) != 1:
             return np.empty((0, 0), np.float32)
         return np.concatenate(whole)
+
+    def validation(self) -> dict[str, Any]:
+        """Return what describes the run's validation samples, but thumbnails; empty where not written."""
+        digest = self.start.validation_digest if self.start is not None else ""
+        if digest and digest != self._described[0]:
+            found = read_validation(self._session, digest, thumbnails=False)
+            if found is None:
+                return {}
+            self._described = digest, found
+        return self._described[1] if digest else {}
+
+    def thumbnails(self) -> Thumbnails | None:
+        """Return the validation samples as small images, uint8 (n, h, w) or (n, h, w, 3), read anew."""
+        if self.start is None:
+            return None
+        found = read_validation(self._session, self.start.validation_digest) or {}
+        return found.get("thumbnail")
+
+    @property
+    def _session(self) -> SessionPaths:
+        return SessionPaths(self.paths.folder.parents[1])
+
+    def labels(self, samples: int) -> Integers | None:
+        """Return the class of each of `samples` validation samples, by which they were drawn, or None."""
+        found = self.validation().get("label")
+        return found if found is not None and len(found) == samples else None
 
     def _row_record(self, table: Table, position: int) -> Val:
         row, crc = table["row"][position], table["crc"][position]

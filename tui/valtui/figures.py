@@ -127,7 +127,7 @@ def best_of(run: RunFeed, matrix: ValMatrix, with_look_alikes: bool) -> Best | N
         steps = run.seeds[seed].val["step"]
         row = int(np.searchsorted(steps, matrix.step[position]))
         if losses.shape[0] == len(steps) and losses.shape[1] > 1:
-            alike = len(look_alikes(losses, row)) - 1
+            alike = len(look_alikes(losses, row, labels=run.labels(losses.shape[1]))) - 1
     return Best(int(matrix.step[position]), float(matrix.epoch[position]), loss, alike)
 
 

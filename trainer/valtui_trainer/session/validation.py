@@ -23,13 +23,18 @@ def write_validation(session: SessionPaths, digest: str, arrays: Mapping[str, An
     write_bytes(path, buffer.getvalue())
 
 
-def read_validation(session: SessionPaths, digest: str) -> dict[str, Any] | None:
-    """Return the arrays of a validation split, or None where they were not written."""
+def read_validation(
+    session: SessionPaths, digest: str, thumbnails: bool = True
+) -> dict[str, Any] | None:
+    """Return the arrays of a validation split, or None where they were not written.
+
+    Without `thumbnails` that array, by far the largest, is left out.
+    """
     import numpy as np
 
     try:
         with np.load(session.validation(digest), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            arrays = {name: file[name] for name in file.files if thumbnails or name != "thumbnail"}
     except (OSError, ValueError):
         return None
     arrays["class_names"] = np.array([safe(str(name)) for name in arrays["class_names"]])

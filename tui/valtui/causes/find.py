@@ -55,7 +55,7 @@ def measured(run: RunFeed, span: Span, low: float | None, high: float | None) ->
     relative = volatility(matrix.loss, matrix.step, LEVEL, relative=True)
     checks = tuple(read_checks(run.paths))
     rows = rows_of(run, matrix, shown)
-    hardest, hardest_why = hardest_of(shown, matrix)
+    hardest, hardest_why = hardest_of(run, shown, matrix)
     classes, groups_why = shares_of(shown, matrix)
     overfits, overfitting_why = overfitting_of(whole)
     evidence = evidence_of(relative, checks, {row.id: row.left for row in rows}, overfits)

@@ -10,9 +10,7 @@ import numpy as np
 from valtui.causes.types import Group, Hard, Hardest
 from valtui.feed import RunFeed, ValMatrix
 from valtui_trainer.measure.contributions import contributions, group_shares, hardest, quartiles
-from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.safe import safe
-from valtui_trainer.session.validation import read_validation
 
 Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -72,19 +70,13 @@ def read_samples(run: RunFeed, matrix: ValMatrix) -> Samples:
             )
             return Samples((), None, {}, why)
         losses.append(rows[np.searchsorted(steps, matrix.step)])
-    columns = losses[0].shape[1]
-    known: dict[str, Any] = {}
-    if run.start is not None:
-        session = SessionPaths(run.paths.folder.parents[1])
-        known = read_validation(session, run.start.validation_digest) or {}
-    labels = known.get("label")
-    if labels is None or len(labels) != columns:
-        labels, known = None, {}
+    labels = run.labels(losses[0].shape[1])
+    known = run.validation() if labels is not None else {}
     missing = int((~np.isfinite(losses[0]).all(axis=1)).sum())
     return Samples(tuple(losses), labels, known, why, missing)
 
 
-def hardest_of(samples: Samples, matrix: ValMatrix) -> tuple[Hardest | None, str]:
+def hardest_of(run: RunFeed, samples: Samples, matrix: ValMatrix) -> tuple[Hardest | None, str]:
     """Return the hardest samples of the first seed, or why there are none."""
     losses = samples.first
     if losses is None:
@@ -98,7 +90,7 @@ def hardest_of(samples: Samples, matrix: ValMatrix) -> tuple[Hardest | None, str
         )
     means = losses.mean(axis=0, dtype=np.float64, where=np.isfinite(losses))
     names = samples.known.get("class_names", ())
-    thumbnails = samples.known.get("thumbnail")
+    thumbnails = run.thumbnails() if samples.known else None
     index = samples.known.get("index")
 
     def one(row: int) -> Hard:
@@ -109,7 +101,7 @@ def hardest_of(samples: Samples, matrix: ValMatrix) -> tuple[Hardest | None, str
             label=safe(str(names[label])) if 0 <= label < len(names) else "?",
             share=float(shares[row]),
             mean_loss=float(means[row]),
-            thumbnail=thumbnails[row] if thumbnails is not None else None,
+            thumbnail=thumbnails[row].copy() if thumbnails is not None else None,
         )
 
     return (
