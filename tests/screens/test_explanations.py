@@ -1,0 +1,90 @@
+"""Every figure of the causes screen has an explanation, for any run, with that run's numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from support.causes import make_causes, make_checks, make_rows, make_volatility
+from valtui.causes.texts import LENS_NAMES
+from valtui.explanations import EXPLANATIONS, sections
+from valtui_trainer.measure.verdict import Verdict
+from valtui_trainer.session.records import CHECKS
+
+FIGURES = {"verdict", "volatility", "overfitting", "jump", "level", "best", "hardest", "groups"}
+NOTHING: dict[str, Any] = {
+    "rows": (), "checks": (), "hardest": None, "hardest_why": "", "classes": (), "qualities": (),
+    "groups_why": "", "overfitting": None, "best": None, "smallest_jump": None, "evaluations": 0,
+    "relative": make_volatility(math.nan, degrees=0.0, interval=None, points=0, robust=math.nan),
+    "absolute": make_volatility(math.nan, degrees=0.0, interval=None, points=0, robust=math.nan),
+    "verdict": Verdict("not-enough"),
+}  # fmt: skip
+
+
+def test_every_row_check_and_figure_has_an_explanation() -> None:
+    assert set(EXPLANATIONS) == {*LENS_NAMES, *CHECKS, *FIGURES}
+
+
+@pytest.mark.parametrize("identity", EXPLANATIONS)
+def test_an_explanation_says_what_how_by_which_formula_whence_and_where_it_misleads(
+    identity: str,
+) -> None:
+    parts = dict(sections(identity, make_causes()))
+
+    assert list(parts)[:6] == [
+        "What it is", "How it was measured here", "Formula", "Settings", "Source",
+        "Where it misleads",
+    ]  # fmt: skip
+    assert all(len(text) > 15 for text in parts.values())
+
+
+@pytest.mark.parametrize("identity", EXPLANATIONS)
+def test_a_run_without_any_figure_is_explained_in_words(identity: str) -> None:
+    text = " ".join(text for _, text in sections(identity, make_causes(**NOTHING)))
+
+    assert "nan" not in text
+    assert "None" not in text
+
+
+@pytest.mark.parametrize(
+    ("identity", "numbers"),
+    [
+        ("larger-validation", ("0.325", "57 % [50, 65]", "40 evaluations", "500")),
+        ("exact-batchnorm", ("71 % [62, 80]", "−1.2 %", "22 % of the training time")),
+        ("hardest-samples", ("0 % (estimate below zero) [0, 31]",)),
+        ("averaged-weights", ("no answer", "the preset leaves it off")),
+        ("volatility", ("5.1 % [4.2, 6.6]", "0.016 [0.013, 0.021]", "19.8 degrees")),
+        ("last-batch", ("doubtful", "holds 1 sample")),
+        ("zero-learning-rate", ("not made for this run yet; k makes it",)),
+        ("overfitting", ("epoch 6", "0.031", "p = 0.0040")),
+        ("best", ("0.287", "epoch 5.5", "0.0090", "samples: 3")),
+        ("jump", ("±0.012",)),
+        ("hardest", ("5 hardest samples", "31 %", "6 %")),
+        ("groups", ("10 classes", "brightness, contrast, sharpness")),
+        ("verdict", ("strongest of 2",)),
+    ],
+)
+def test_the_numbers_of_the_run_are_filled_in(identity: str, numbers: tuple[str, ...]) -> None:
+    here = dict(sections(identity, make_causes()))["How it was measured here"]
+
+    for number in numbers:
+        assert number in here
+
+
+def test_spikes_and_heavy_tails_are_owned_up_to() -> None:
+    relative = make_volatility(spikes=(3, 9), too_narrow=True, robust=0.02)
+
+    here = dict(sections("volatility", make_causes(relative=relative)))["How it was measured here"]
+
+    assert "2 evaluations beyond" in here
+    assert "too narrow" in here
+    assert "2.0 %" in here
+
+
+def test_made_causes_hold_every_row_and_kinds_of_checks() -> None:
+    assert {row.id for row in make_rows()} == set(LENS_NAMES)
+    assert {check.outcome for check in make_checks(frozen="failed")} == {
+        "failed", "sound", "doubtful", "unknown",
+    }  # fmt: skip
