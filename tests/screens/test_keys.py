@@ -15,6 +15,7 @@ from screens.conftest import Recorded, sees, shown, until
 from screens.test_live import live_screen
 from valtui.app import ValtuiApp
 from valtui.keys import KEYS, Key, bindings, user_keymap
+from valtui.screens.causes import CausesScreen
 from valtui.screens.compare import CompareScreen
 from valtui.screens.help import HelpScreen
 from valtui.screens.home import HomeScreen
@@ -26,6 +27,7 @@ SCREENS = {
     "app": ValtuiApp,
     "home": HomeScreen,
     "live": LiveScreen,
+    "causes": CausesScreen,
     "compare": CompareScreen,
     "sessions": SessionsScreen,
 }
@@ -151,13 +153,12 @@ async def test_the_footer_is_never_cut(
 ) -> None:
     async with app(running).run_test(size=size, notifications=True) as pilot:
         await live_screen(pilot)
-        for screen in ("live", "compare"):
+        for screen, key in (("live", "v"), ("compare", "v"), ("live", "c"), ("causes", "c")):
             await sees(pilot, "quit (runs go on)")
             keys = list(pilot.app.screen.query(FooterKey))
             assert keys, screen
-            assert max(key.region.right for key in keys) <= size[0]
-            await pilot.press("v")
-        await pilot.press("escape")
+            assert max(key.region.right for key in keys) <= size[0], screen
+            await pilot.press(key)
         await sees(pilot, "quit (runs go on)")
 
 

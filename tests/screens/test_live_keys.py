@@ -127,7 +127,7 @@ async def test_the_cursor_reads_the_same_step_in_all_panels(
         before = await sees(pilot, "step 190 ")
 
         assert len({chart.cursor for chart in screen.query(Chart)}) == 1
-        said = before.splitlines()[-2]
+        said = before.splitlines()[-3]
         run = screen.feed.runs[0].seeds[0]
         train = run.train["train_loss"][run.train["step"] == 190][0]
         val = run.val["val_loss"][run.val["step"] == 190][0]

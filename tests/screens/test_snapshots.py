@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from screens.conftest import Recorded, sees
 from screens.test_live import live_screen
+from support.causes import make_causes
 from valtui.app import ValtuiApp
 
 AppMaker = Callable[..., ValtuiApp]
@@ -39,6 +40,20 @@ def test_home(snap_compare: Compare, app: AppMaker, ended: Recorded) -> None:
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (200, 60)], ids=lambda size: f"{size[0]}")
 def test_live(snap_compare: Compare, app: AppMaker, ended: Recorded, size: tuple[int, int]) -> None:
     assert snap_compare(app(ended), terminal_size=size, run_before=on_live)
+
+
+def test_causes(
+    snap_compare: Compare, app: AppMaker, ended: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ready(pilot: Pilot[Any]) -> None:
+        await live_screen(pilot)
+        await pilot.press("c")
+        await sees(pilot, "▸ 1 with a far larger", "#128", "by class", "last batch")
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("valtui.causes.causes", lambda run, *chosen: make_causes(run=run.id))
+
+    assert snap_compare(app(ended), terminal_size=(120, 40), run_before=ready)
 
 
 def test_compare(snap_compare: Compare, app: AppMaker, ended: Recorded) -> None:

@@ -80,6 +80,7 @@ class RunWriter:
     run: RunPaths
     attempt: AttemptPaths
     spec: RunSpec
+    samples: int = SAMPLES
     train: Records = field(init=False)
     val: Records = field(init=False)
     events: Records = field(init=False)
@@ -91,7 +92,7 @@ class RunWriter:
         self.train = Records(self.attempt.train)
         self.val = Records(self.attempt.val)
         self.events = Records(self.attempt.events)
-        self.rows = LossRows(self.attempt, SAMPLES, VALIDATION)
+        self.rows = LossRows(self.attempt, self.samples, VALIDATION)
         self.heartbeat = HeartbeatFile(self.attempt.heartbeat)
         for file in (self.train, self.val, self.events, self.rows, self.heartbeat):
             close_later(file.close)
@@ -100,7 +101,7 @@ class RunWriter:
         """Log an evaluation whose per-sample losses have the mean `val_loss`."""
         record = val_record(step, seed, val_loss=val_loss, **changes)
         level = math.nan if val_loss is None else val_loss
-        spread = np.linspace(0.5, 1.5, SAMPLES, dtype=np.float32)
+        spread = np.linspace(0.5, 1.5, self.samples, dtype=np.float32)
         record.row, record.crc = self.rows.append((level * spread).astype(np.float32))
         self.val.append(record)
 
@@ -177,7 +178,7 @@ def begin_attempt(run: RunPaths, spec: RunSpec, from_step: int = 0, **changes: A
     """Make the next attempt of a run, with its `start.json`, and return its writer."""
     attempt = add_attempt(run)
     write_document(attempt.start, make_start(attempt.number, from_step, **changes))
-    return RunWriter(run, attempt, spec)
+    return RunWriter(run, attempt, spec, changes.get("val_size", SAMPLES))
 
 
 def make_session(

@@ -61,6 +61,7 @@ class RunCurves:
         dim_until: x up to which the volatility is still the fall of the curve.
         recent: the rolling volatility's newest values, for a sparkline.
         places: x of each evaluation, shape (T,).
+        overfits_since: step from which it overfits, to be marked; None for no mark.
         resets: how often the lines were begun anew, as new objects.
         behind: the last update left training records for the next one.
     """
@@ -71,6 +72,8 @@ class RunCurves:
         self.axis: Axis = axis
         self.resets = 0
         self.places: Array = np.empty(0)
+        self.overfits_since: int | None = None
+        self._steps: Array = np.empty(0)
         self._reset()
 
     def _reset(self) -> None:
@@ -130,6 +133,7 @@ class RunCurves:
         if total == seen:
             return False
         x = self.places = self._places(matrix)
+        self._steps = matrix.step
         self.lines.val_loss.extend_seeds(x[seen:], matrix.loss[:, seen:])
         self.lines.accuracy.extend_seeds(x[seen:], matrix.accuracy[:, seen:])
         self._evaluations = total
@@ -182,6 +186,12 @@ class RunCurves:
             marks.append(Mark(float(x[i]), float(mean[i]), "▲", "spike"))
         return tuple(marks)
 
+    def _overfitting(self) -> tuple[Mark, ...]:
+        if self.overfits_since is None or not len(self.places):
+            return ()
+        x = float(np.interp(self.overfits_since, self._steps, self.places))
+        return (Mark(x, None, "◢", "overfitting"),)
+
     def _dim_until(self, line: Line) -> float | None:
         """Return where the line stops being dim: nowhere yet, while the curve still descends."""
         return line.middle.last_x if self.dim_until is None else self.dim_until
@@ -191,7 +201,7 @@ class RunCurves:
         line: Line = getattr(self.lines, what)
         several = len(self.run.seeds) > 1
         volatile = what in ("percent", "absolute")
-        marks = self.marks if what == "val_loss" else ()
+        marks = (*self._overfitting(), *self.marks) if what == "val_loss" else ()
         return Series(
             key=self.run.id,
             colour=(number - 1) % 9,

@@ -52,12 +52,14 @@ KEYS: tuple[Key, ...] = (
     Key("sessions", "back", "escape", "app.back", "back", "Back to where you came from."),
     Key("live", "focus", "1,2,3,4,5,6,7,8,9", "focus_run", "focus", "Focus the preset of that number.", display="1-9"),
     Key("live", "next", "tab", "focus_next_run", "next", "Focus the next preset.", footer="never"),
-    Key("live", "overlay", "space", "overlay", "overlay", "Show or hide the focused preset's lines when another is focused.", footer="wide"),
+    Key("live", "overlay", "space", "overlay", "overlay", "Show or hide the focused preset's lines when another is focused.", footer="never"),
     Key("live", "start", "enter", "start_preset", "start", "Start a further preset into this session.", footer="wide"),
     Key("live", "stop", "s", "stop", "stop", "Stop the focused run after its step (asks); a checkpoint is kept."),
     Key("live", "pause", "full_stop", "pause", "pause", "Pause the focused run.", footer="wide", display="."),
     Key("live", "resume", "r", "resume", "resume", "Go on after a pause; start the next attempt of a run that ended early.", footer="wide"),
+    Key("live", "causes", "c", "causes", "causes", "Why the focused run's validation loss jumps, measured."),
     Key("live", "compare", "v", "compare", "compare", "The presets side by side, in numbers."),
+    Key("live", "check", "k", "check", "check", "All checks of the focused run now, an epoch at learning rate zero included.", footer="never"),
     Key("live", "log", "l", "log_axis", "log", "Logarithmic or linear height of the losses.", footer="wide"),
     Key("live", "axis", "x", "x_axis", "x axis", "Steps, epochs or time along the bottom.", footer="never"),
     Key("live", "unit", "u", "volatility_unit", "% / loss", "Volatility in % of the loss, or in units of the loss.", footer="never"),
@@ -70,9 +72,19 @@ KEYS: tuple[Key, ...] = (
     Key("live", "accuracy", "a", "accuracy", "accuracy", "Accuracy in the place of the training loss, and back.", footer="never"),
     Key("live", "page-back", "left_square_bracket", "page(-1)", "page", "The previous panel, where the screen shows one at a time.", footer="never", display="["),
     Key("live", "page", "right_square_bracket", "page(1)", "panel", "The next panel, where the screen shows one at a time.", footer="narrow", display="]"),
-    Key("live", "output", "o", "output", "output", "What the trainer printed, its traceback included."),
+    Key("live", "output", "o", "output", "output", "What the trainer printed, its traceback included.", footer="wide"),
     Key("live", "stop-all", "Q", "stop_all", "stop all, quit", "Stop every run, then leave (asks).", footer="never"),
     Key("live", "back", "escape", "app.back", "home", "Back to the home screen; the runs go on.", footer="never"),
+    Key("causes", "focus", "1,2,3,4,5,6,7,8,9", "focus_run", "run", "The causes of the run of that number.", display="1-9"),
+    Key("causes", "next", "tab", "focus_next_run", "next", "The next run.", footer="never"),
+    Key("causes", "up", "up", "move(-1)", "move", "Move the cursor to what stands above.", footer="never"),
+    Key("causes", "down", "down", "move(1)", "move", "Move the cursor to what stands below.", footer="wide", display="↑↓"),
+    Key("causes", "explain", "enter", "explain", "explain", "What it is, how it was measured here, and where it misleads."),
+    Key("causes", "span", "w", "span", "span", "The whole run, its last window, or the epochs that the zoomed chart shows."),
+    Key("causes", "check", "k", "check", "check", "All checks of the run now, an epoch at learning rate zero included.", footer="wide"),
+    Key("causes", "page-back", "left_square_bracket", "page(-1)", "page", "The previous panel.", footer="never", display="["),
+    Key("causes", "page", "right_square_bracket", "page(1)", "panel", "The next panel.", display="]"),
+    Key("causes", "back", "escape,c", "app.back", "back", "Back to the live screen."),
     Key("compare", "back", "escape,v", "app.back", "back", "Back to the live screen."),
 )  # fmt: skip
 
@@ -92,7 +104,8 @@ def bindings(where: str) -> list[BindingType]:
                     show=key.footer != "never" and first,
                     key_display=key.display,
                     id=f"{where}.{key.id}" + (f"-{single}" if key.id == "focus" else ""),
-                    priority=single in ("tab", "enter") and where in ("live", "home", "sessions"),
+                    priority=single in ("tab", "enter")
+                    and where in ("live", "home", "sessions", "causes"),
                 )
             )
     return found

@@ -19,11 +19,19 @@ PANELS = (
     ),
     (
         "validation loss",
-        "Mean cross-entropy over the whole validation set, in eval mode. ◆ the lowest so far, ▲ a spike, ✕ not finite, ┆ where a run was resumed.",
+        "Mean cross-entropy over the whole validation set, in eval mode. ◆ the lowest so far, ▲ a spike, ✕ not finite, ┆ where a run was resumed, ◢ where the focused run begins to overfit.",
     ),
     (
         "volatility",
         "What is left of the validation loss's jumps from one evaluation to the next after its smooth trend is removed (Gasser, Sroka and Jennen-Steinmetz 1986), over the last 10 evaluations; the band is the 90 % interval. Dim while the curve still falls steeply: then part of it is the fall.",
+    ),
+    (
+        "why",
+        "The verdict on the focused run in one sentence: a failed check first, then causes by how much of the volatility would be left without them. c shows all of it, and enter there explains each figure.",
+    ),
+    (
+        "at the cursor",
+        "jump: change since the evaluation before, with z, its size in standard errors of the paired difference over the samples; beyond 2 it is more than chance would show. level ±: standard error of the height, which is not that of a jump.",
     ),
     (
         "presets",

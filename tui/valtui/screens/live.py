@@ -9,7 +9,6 @@ from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.css.query import NoMatches
 from textual.widgets import Static
 
 from valtui.curves import Axis, RunCurves
@@ -18,22 +17,19 @@ from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
 from valtui.meter import read_meter
 from valtui.screens.base import KeysFooter
+from valtui.screens.live_cursor import CursorCommands
 from valtui.screens.live_texts import (
     AXIS_LABELS,
-    cursor_words,
     head_line,
     panel_title,
     run_row,
     x_end,
     y_format,
 )
-from valtui.screens.run_commands import RunCommands
-from valtui.screens.words import so_far, trouble
 from valtui.widgets.chart import Chart
 from valtui.widgets.run_list import RunList, RunRow
 from valtui_trainer.measure.volatility import volatility
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.safe import safe
 
 POLL_SECONDS = 0.2
 CALM_POLL_SECONDS = 0.5
@@ -43,14 +39,13 @@ SETTLE_SECONDS = 0.1
 
 STATUS_SECONDS = 1.0
 METER_SECONDS = 2.0
-WIDE = 100
 
 NEXT_AXIS: dict[Axis, Axis] = {"step": "epoch", "epoch": "time", "time": "step"}
 PANELS = ("train", "val", "volatility")
 LEFT = ("train", "volatility")
 
 
-class LiveScreen(RunCommands):
+class LiveScreen(CursorCommands):
     """Three charts, the presets, and one line on what can be said so far."""
 
     CSS_PATH = "../styles/live.tcss"
@@ -58,12 +53,10 @@ class LiveScreen(RunCommands):
 
     def __init__(self, feed: SessionFeed) -> None:
         """Follow the session of `feed`, of which something was read already."""
-        super().__init__()
-        self.feed = feed
+        super().__init__(feed)
         self.x_axis: Axis = "epoch"
         self.curves: dict[str, RunCurves] = {}
         self.figures: list[RunFigures] = []
-        self.focused_run = 0
         self.overlaid: dict[str, bool] = {}
         self.show_accuracy = False
         self.logarithmic = True
@@ -71,10 +64,8 @@ class LiveScreen(RunCommands):
         self.page = 1
         self._evaluations: tuple[tuple[int, int], ...] = ()
         self._meter = ""
-        self._cursor: float | None = None
         self._structure: dict[str, tuple[object, ...]] = {}
         self._can_measure = False
-        self._reading = asyncio.Lock()
         self._charts = {name: Chart(id=name) for name in PANELS}
         self._run_list = RunList()
 
@@ -117,6 +108,7 @@ class LiveScreen(RunCommands):
         if self.on_top:
             self._redraw()
         self._follow()
+        self._follow_causes()
 
     @work(exclusive=True, group="follow", description="read what is new")
     async def _follow(self) -> None:
@@ -192,13 +184,6 @@ class LiveScreen(RunCommands):
         driver: Any = self.app._driver
         return bool(getattr(driver, "is_stalled", lambda: False)())
 
-    def _say_wrong(self, error: Exception) -> None:
-        self._say(safe(str(error).replace(f"{self.feed.paths.folder}/", "")))
-
-    def _say_gone(self) -> None:
-        text = "The folder of this session was deleted; what is drawn is all there is. escape: home"
-        self._update("#said", Content(" " + text))
-
     # --- drawing ---------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
@@ -244,8 +229,10 @@ class LiveScreen(RunCommands):
             chart = self._charts[name]
             curves = [self._curves_of(run) for run in self.feed.runs]
             resets = tuple(one.resets for one in curves)
+            since = self._mark_overfitting() if what == "val_loss" else None
             structure = (
-                what, self.x_axis, self.focused_run, x_end(self.feed.runs, self.x_axis), resets, *self.overlaid.items(),
+                what, self.x_axis, self.focused_run, x_end(self.feed.runs, self.x_axis), resets, since,
+                *self.overlaid.items(),
             )  # fmt: skip
             if fresh or self._structure.get(name) != structure:
                 self._structure[name] = structure
@@ -257,10 +244,20 @@ class LiveScreen(RunCommands):
                 )
             else:
                 chart.refresh_data()
-            title = panel_title(self.feed.runs, what)
+            title = panel_title(self.feed.runs, what, overfits=since is not None)
             if chart.border_title != title:
                 chart.border_title = title
             chart.log = self.logarithmic and what in ("train_loss", "val_loss")
+
+    def _mark_overfitting(self) -> int | None:
+        """Mark where the focused run overfits from, and return that step."""
+        found = self.overfitting
+        for run in self.feed.runs:
+            self._curves_of(run).overfits_since = None
+        if found is None:
+            return None
+        self._curves_of(self.run).overfits_since = found.step
+        return found.step
 
     def _series(self, run: RunFeed, what: str, index: int) -> Any:
         focused = index == self.focused_run
@@ -278,89 +275,17 @@ class LiveScreen(RunCommands):
         return run_row(index + 1, run, figures, self.curves.get(run.id), focused, overlaid)
 
     def _show_head(self) -> None:
-        self._update("#head", head_line(self.feed, self._meter, self.size.width))
+        checking = self.diagnosis.checking_words(self.run) if self.feed.runs else ""
+        self._update("#head", head_line(self.feed, checking or self._meter, self.size.width))
 
-    def _update(self, selector: str, content: Content) -> None:
-        try:
-            target = self.query_one(selector, Static)
-        except NoMatches:
-            return
-        if getattr(target, "_valtui_shown", None) != content:
-            target._valtui_shown = content  # type: ignore[attr-defined]
-            target.update(content, layout=False)
+    def _show_why(self) -> None:
+        """Say and mark what was found of the focused run."""
+        with self.app.batch_update():
+            self._show_charts(fresh=False)
+            if self._cursor is None:
+                self._say_so_far()
 
-    def _say(self, text: str) -> None:
-        if not self.feed.gone:
-            self._update("#said", Content(" " + text))
-
-    def _say_so_far(self) -> None:
-        """Say what is wrong, or else what the volatilities tell, in one line."""
-        self._say(trouble(self.feed) or so_far(self.figures, briefly=self.size.width < WIDE))
-
-    # --- the cursor, zoom and axes ---------------------------------------------------------------
-
-    def on_chart_cursor_moved(self, event: Chart.CursorMoved) -> None:
-        """Read the same step in all panels."""
-        self._set_cursor(event.x)
-
-    def on_chart_view_changed(self, event: Chart.ViewChanged) -> None:
-        """Show the same range in all panels."""
-        for chart in self._charts.values():
-            if event.all:
-                chart.show_all()
-            else:
-                chart.set_view(event.lo, event.hi)
-
-    def _set_cursor(self, x: float | None) -> None:
-        self._cursor = x
-        for chart in self._charts.values():
-            chart.cursor = x
-        if x is None:
-            self._say_so_far()
-            return
-        read = {name: dict(chart.read(x)) for name, chart in self._charts.items()}
-        what = "acc" if self.show_accuracy else "train"
-        unit = " %" if self.unit == "percent" else ""
-        self._say(cursor_words(self.feed.runs, x, self.x_axis, read, what, unit))
-
-    def action_cursor(self, direction: int) -> None:
-        """Move the cursor to the focused preset's next evaluation a column away; begin at the newest."""
-        chart = self._charts["val"]
-        if chart.view is None or not self.feed.runs:
-            return
-        places = self._curves_of(self.run).places
-        if not len(places):
-            return
-        lo, hi = chart.view
-        if self._cursor is None:
-            seen = [place for place in places.tolist() if lo <= place <= hi]
-            if seen:
-                self._set_cursor(seen[-1])
-            return
-        column = (hi - lo) / max(1, chart.content_size.width - 8)
-        at = self._cursor
-        if direction < 0:
-            index = int(places.searchsorted(at - column, "right")) - 1
-        else:
-            index = int(places.searchsorted(at + column, "left"))
-        moved = float(places[min(max(index, 0), len(places) - 1)])
-        self._set_cursor(moved)
-        if not lo <= moved <= hi:
-            self.action_pan(direction / 4)
-
-    def action_zoom(self, factor: float) -> None:
-        """Zoom in around the cursor."""
-        self._charts["val"].zoom(factor, self._cursor)
-
-    def action_pan(self, fraction: float) -> None:
-        """Move the zoomed range."""
-        self._charts["val"].pan(fraction)
-
-    def action_unzoom(self) -> None:
-        """Show everything, without a cursor."""
-        for chart in self._charts.values():
-            chart.show_all()
-        self._set_cursor(None)
+    # --- axes and pages ---------------------------------------------------------------------------
 
     def action_log_axis(self) -> None:
         """Switch the losses between logarithmic and linear height."""
@@ -417,6 +342,8 @@ class LiveScreen(RunCommands):
             with self.app.batch_update():
                 self._show_charts(fresh=True)
                 self._show_runs()
+                if self._cursor is None:
+                    self._say_so_far()
             self._scroll_to_focused()
             if self._cursor is not None:
                 self._set_cursor(self._cursor)

@@ -51,12 +51,12 @@ def head_line(feed: SessionFeed, meter: str, width: int) -> Content:
     )
 
 
-def panel_title(runs: Sequence[RunFeed], what: str) -> str:
-    """Return the title of the panel that shows `what`."""
+def panel_title(runs: Sequence[RunFeed], what: str, overfits: bool = False) -> str:
+    """Return the title of the panel that shows `what`; `overfits` if a mark says where from."""
     balanced = all(run.accuracy_column == "val_accuracy" for run in runs)
     return {
         "train_loss": "train loss",
-        "val_loss": "validation loss  ◆ best",
+        "val_loss": "validation loss  ◆ best" + ("  ◢ overfits from here" if overfits else ""),
         "accuracy": "validation accuracy" + ("" if balanced else ", classes balanced"),
         "percent": "volatility, % of loss (10 evaluations, 90 %)",
         "absolute": "volatility in loss (10 evaluations, 90 %)",

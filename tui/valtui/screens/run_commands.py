@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual import work
+from textual.app import App
 
 from valtui.feed import RunFeed, SessionFeed
 from valtui.screens.asking import AskScreen, ChooseScreen
 from valtui.screens.base import SizedScreen
+from valtui.screens.diagnosis import Diagnosis
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.output import read_output
 from valtui_trainer.session.records import CommandName
@@ -15,7 +19,13 @@ from valtui_trainer.session.state import RESUMABLE
 from valtui_trainer.supervise.begin import command as send_command
 
 MOST_PRESETS = 9
-FOR_A_RUN = frozenset({"output", "stop", "pause", "resume", "overlay", "cursor", "focus_next_run"})
+SIGNS_OF = {"failed": "✕", "doubtful": "!", "unknown": "?"}
+"""Outcomes of checks that are told one by one, the gravest first."""
+
+FOR_A_RUN = frozenset({
+    "output", "stop", "pause", "resume", "overlay", "cursor", "focus_next_run", "causes", "check",
+    "explain", "span", "move",
+})  # fmt: skip
 
 
 class RunCommands(SizedScreen[None]):
@@ -23,6 +33,7 @@ class RunCommands(SizedScreen[None]):
 
     feed: SessionFeed
     focused_run: int
+    diagnosis: Diagnosis
 
     @property
     def run(self) -> RunFeed:
@@ -110,6 +121,17 @@ class RunCommands(SizedScreen[None]):
         self.notify(f"{names}: {words[name]}", markup=False, timeout=3)
         return True
 
+    def action_check(self) -> None:
+        """Make all checks of the focused run, in a process of their own; this screen may be left meanwhile."""
+        run = self.run
+        if run.id in self.diagnosis.checking:
+            self.notify(f"{safe(run.id)} is being checked already.", markup=False, timeout=4)
+            return
+        self.notify(f"{safe(run.id)}: checking; it takes about an epoch …", markup=False, timeout=4)
+        self.app.run_worker(
+            check_run(self.app, self.diagnosis, run), group="check", description="check a run"
+        )
+
     def action_start_preset(self) -> None:
         """Choose a further preset and start it into this session."""
         from valtui_trainer.presets.library import Library
@@ -159,3 +181,31 @@ class RunCommands(SizedScreen[None]):
         self.app.call_from_thread(
             self.notify, safe(problem), severity="error", markup=False, timeout=10
         )
+
+
+async def check_run(app: App[Any], diagnosis: Diagnosis, run: RunFeed) -> None:
+    """Make all checks of `run` and tell what they found."""
+    answer = await diagnosis.check(run)
+    found = [
+        f"{SIGNS_OF[check.outcome]} {check.check}: {check.message}"
+        for outcome in SIGNS_OF
+        for check in answer.checks
+        if check.outcome == outcome
+    ]
+    if answer.problem:
+        app.notify(safe(f"{run.id}: {answer.problem}"), severity="error", markup=False, timeout=10)
+    if found:
+        text = "\n".join(safe(line) for line in found)
+    elif answer.checks:
+        text = f"all {len(answer.checks)} checks are sound."
+    else:
+        return
+    failed = any(check.outcome == "failed" for check in answer.checks)
+    at = f" at step {answer.step:,}" if answer.step is not None else ""
+    app.notify(
+        text,
+        title=f"{safe(run.id)}, checked{at}",
+        severity="error" if failed else "information",
+        markup=False,
+        timeout=10,
+    )

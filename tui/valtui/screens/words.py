@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
 
 from valtui import texts
 from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures
+from valtui.widgets.folding import fold
 from valtui_trainer.session.safe import safe
+
+if TYPE_CHECKING:
+    from valtui.causes.types import Causes
+
+WIDE = 100
+MOST_LINES = 2
+HINT = "   c: more"
 
 
 def doing(run: RunFeed) -> str:
@@ -56,6 +67,36 @@ def trouble_of(run: RunFeed) -> Iterator[tuple[int, str]]:
         yield 4, f"was {status.reason}  (r resumes it)"
     elif status.state == "LOST":
         yield 5, f"is lost: {status.reason} (r)"
+
+
+def said_lines(
+    feed: SessionFeed, figures: Sequence[RunFigures], causes: Causes | None, width: int
+) -> list[Content | str]:
+    """Return at most two lines: a failed check above all, what is wrong, or why the focused run jumps."""
+    wrong = trouble(feed)
+    kind = causes.verdict.kind if causes is not None else "not-enough"
+    if causes is not None and kind == "unsound":
+        found = verdict_lines("✕", "bold $text-error", causes, width, MOST_LINES - bool(wrong))
+        return [*found, wrong] if wrong else found
+    if wrong:
+        return [wrong]
+    if causes is not None and kind != "not-enough":
+        return verdict_lines("why", "bold $primary", causes, width, MOST_LINES)
+    return [so_far(figures, briefly=width < WIDE)]
+
+
+def verdict_lines(
+    sign: str, style: str, causes: Causes, width: int, most: int
+) -> list[Content | str]:
+    """Return the verdict on a run behind a sign, in at most so many lines, and how to see more."""
+    indent = len(sign) + 2
+    folded = fold(safe(causes.sentence), width - indent - len(HINT), most)
+    lines: list[Content | str] = []
+    for number, text in enumerate(folded):
+        before = (f"{sign}  ", style) if not number else (" " * indent, "")
+        hint = (HINT, "bold") if number == len(folded) - 1 else ("", "")
+        lines.append(Content.assemble(before, (text, "$foreground"), hint))
+    return lines
 
 
 def so_far(figures: Sequence[RunFigures], briefly: bool) -> str:
