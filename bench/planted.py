@@ -6,12 +6,10 @@ threshold (`verdict.EXPLAINS`) is set on the even seeds and scored on the odd on
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +18,7 @@ import numpy as np
 
 from valtui.causes import Causes, causes
 from valtui.causes.find import evidence_of
-from valtui.feed import RunFeed
+from valtui.feed import RunFeed, ValMatrix
 from valtui_trainer.measure.verdict import EXPLAINS, Evidence, judge
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.layout import SessionPaths
@@ -59,10 +57,25 @@ class Case:
         return verdict.causes[0] if verdict.causes else verdict.kind
 
 
-def main(seeds: int = SEEDS, names: Iterable[str] = (*EXPECTED, DESCRIBED)) -> list[str]:
-    """Train and judge; return the lines for RESULTS.md."""
+def main(seeds: int = SEEDS) -> list[str]:
+    """Train and judge; return the lines for RESULTS.md.
+
+    `$PLANTED_HOME` names a home whose sessions were trained already, by `valtui run planted-… --seeds N`.
+    """
+    trained = os.environ.get("PLANTED_HOME")
     with tempfile.TemporaryDirectory(prefix="valtui-planted-") as folder:
-        cases = [case for name in names for case in train(name, seeds, Path(folder))]
+        home = Path(trained or folder)
+        if trained is None:
+            for name in (*EXPECTED, DESCRIBED):
+                train(name, seeds, home)
+        cases = [
+            case for path in sorted((home / "sessions").iterdir()) for case in judged_all(path)
+        ]
+    return report(cases)
+
+
+def report(cases: list[Case]) -> list[str]:
+    """Return the lines on `cases`: the even seeds set the threshold, the odd ones are scored."""
     threshold = best_threshold([case for case in cases if case.seed % 2 == 0])
     scored = [case for case in cases if case.seed % 2 == 1]
     return [
@@ -74,19 +87,23 @@ def main(seeds: int = SEEDS, names: Iterable[str] = (*EXPECTED, DESCRIBED)) -> l
     ]
 
 
-def train(name: str, seeds: int, home: Path) -> list[Case]:
-    """Train `name` with so many seeds through the command line, and judge each."""
-    command = [sys.executable, "-m", "valtui.cli.main"]
-    with contextlib.suppress(FileNotFoundError):
-        command = [str(Path(sys.executable).with_name("valtui"))]
+def train(name: str, seeds: int, home: Path) -> None:
+    """Train `name` with so many seeds through the command line."""
+    valtui = Path(sys.executable).with_name("valtui")
     subprocess.run(
-        [*command, "run", name, "--seeds", str(seeds), "--plain", "--home", str(home)],
+        [valtui, "run", name, "--seeds", str(seeds), "--plain", "--home", home],
         check=True,
         stdout=subprocess.DEVNULL,
-        env={**os.environ, "VALTUI_HOME": str(home)},
     )
-    session = SessionPaths(max((home / "sessions").iterdir(), key=lambda one: one.stat().st_mtime))
-    return [judged(session, name, seed) for seed in range(seeds)]
+
+
+def judged_all(folder: Path) -> list[Case]:
+    """Judge each seed of the only run of a session."""
+    session = SessionPaths(folder)
+    (run,) = session.run_ids()
+    spec = read_document(session.run(run).spec, RunSpec)
+    assert spec is not None
+    return [judged(session, spec.preset_name, seed) for seed in spec.seeds]
 
 
 def judged(session: SessionPaths, name: str, seed: int) -> Case:
@@ -98,9 +115,7 @@ def judged(session: SessionPaths, name: str, seed: int) -> Case:
     while feed.poll_evaluations() or feed.evaluations_behind:
         continue
     found = causes(feed)
-    evidence = evidence_of(
-        found.relative, found.checks, {row.id: row.left for row in found.rows}, found.overfitting
-    )
+    evidence = evidence_of(looked_at(feed, found), found.relative, found.checks, found.rows)
     wrong = np.nan
     if found.hardest is not None and spec.preset.fault.wrong_labels:
         known = feed.start
@@ -108,6 +123,12 @@ def judged(session: SessionPaths, name: str, seed: int) -> Case:
         rows = set(wrong_rows(known.val_size, spec.preset.fault, spec.preset.split_seed).tolist())
         wrong = float(np.mean([one.row in rows for one in found.hardest.samples]))
     return Case(name, seed, found, evidence, wrong)
+
+
+def looked_at(feed: RunFeed, found: Causes) -> ValMatrix:
+    """Return the evaluations that `found` is of."""
+    matrix = feed.val_matrix()
+    return matrix.take(matrix.epoch >= found.first_epoch)
 
 
 def best_threshold(cases: list[Case]) -> float:
@@ -151,6 +172,10 @@ def summary(cases: list[Case], threshold: float) -> list[str]:
     false = sum(case.causes.overfitting is not None for case in others)
     lines = [
         f"- top cause right: {right} of {len(known)} ({100 * right / max(1, len(known)):.0f} %)",
+        (
+            f"- named something else instead of saying that it does not know: "
+            f"{sum(is_wrong_guess(case, threshold) for case in known)} of {len(known)}"
+        ),
         f"- alarms on the calm control: {alarms} of {len(calm)}",
         f"- overfitting found where planted: {found} of {len(over)}; elsewhere: {false} of {len(others)}",
     ]
@@ -165,6 +190,12 @@ def summary(cases: list[Case], threshold: float) -> list[str]:
             "(10 % of all are)"
         )
     return lines
+
+
+def is_wrong_guess(case: Case, threshold: float) -> bool:
+    """Tell whether a wrong cause was named, rather than none."""
+    answer = case.answer(threshold)
+    return answer != EXPECTED[case.preset] and answer not in ("not-enough", "open", "calm")
 
 
 def figures(cases: list[Case]) -> list[str]:
@@ -185,7 +216,4 @@ def figures(cases: list[Case]) -> list[str]:
 
 
 if __name__ == "__main__":
-    for line in main(
-        int(sys.argv[1]) if len(sys.argv) > 1 else SEEDS, sys.argv[2:] or (*EXPECTED, DESCRIBED)
-    ):
-        print(line)
+    print("\n".join(main(int(sys.argv[1]) if len(sys.argv) > 1 else SEEDS)))

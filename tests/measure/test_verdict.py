@@ -29,7 +29,7 @@ LENSES = {
     "averaged-weights": left(0.1, 0.05, 0.2),
     "hardest-samples": left(0.05, 0.01, 0.1),
 }
-EVIDENCE = Evidence(relative=JUMPY, checks={}, left=LENSES, overfitting=False)
+EVIDENCE = Evidence(relative=JUMPY, checks={}, left=LENSES)
 
 
 def test_causes_are_ranked_by_the_volatility_left_and_remedies_and_descriptions_are_none() -> None:
@@ -94,20 +94,22 @@ def test_without_an_interval_there_is_not_enough_evidence_even_for_calm() -> Non
 
 
 @pytest.mark.parametrize(
-    ("high", "spikes", "kind"), [(0.049, (), "calm"), (0.049, (7,), "cause"), (0.051, (), "cause")]
+    ("high", "spike", "kind"),
+    [(0.049, 0.0, "calm"), (0.049, 0.03, "calm"), (0.049, 0.06, "cause"), (0.051, 0.0, "cause")],
 )
-def test_calm_is_an_upper_limit_under_five_percent_without_a_spike(
-    high: float, spikes: tuple[int, ...], kind: str
+def test_calm_is_an_upper_limit_under_five_percent_and_no_spike_of_that_size(
+    high: float, spike: float, kind: str
 ) -> None:
-    quiet = replace(JUMPY, value=0.04, interval=Interval(0.03, high), spikes=spikes)
+    quiet = replace(JUMPY, value=0.04, interval=Interval(0.03, high))
 
-    assert judge(replace(EVIDENCE, relative=quiet)).kind == kind
+    assert judge(replace(EVIDENCE, relative=quiet, largest_spike=spike)).kind == kind
 
 
 def test_a_constant_loss_is_calm() -> None:
     flat = replace(JUMPY, value=0.0, interval=None, constant=True)
 
     assert judge(replace(EVIDENCE, relative=flat)).kind == "calm"
+    assert judge(replace(EVIDENCE, relative=replace(flat, degrees=2.0))).kind == "not-enough"
 
 
 def test_a_lens_whose_interval_reaches_too_high_explains_nothing() -> None:

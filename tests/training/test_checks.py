@@ -401,9 +401,9 @@ def test_order_is_that_in_which_a_run_will_see_its_images(
 
 @pytest.mark.parametrize(
     ("common", "n", "outcome"),
-    [(0, 500, "sound"), (1, 500, "doubtful"), (5, 500, "failed"), (1, 1, "failed")],
+    [(0, 500, "sound"), (1, 500, "doubtful"), (24, 500, "doubtful"), (25, 500, "failed")],
 )
-def test_overlap_fails_from_one_percent_on(common: int, n: int, outcome: str) -> None:
+def test_overlap_fails_from_five_percent_on(common: int, n: int, outcome: str) -> None:
     found = overlap(common, n)
 
     assert found.outcome == outcome
@@ -430,11 +430,12 @@ def test_resolution_is_doubtful_for_few_samples_or_coarse_steps() -> None:
 
     fine = resolution(before, before + 0.1 * chance.standard_normal(500))
     coarse = resolution(before, before + 2.0 * chance.standard_normal(500))
+    early = resolution(before, before + 2.0 * chance.standard_normal(500), early=True)
     few = resolution(before[:29], before[:29] + 1e-4 * chance.standard_normal(29))
     broken = resolution([1.0, float("nan")], [1.0, 2.0])
 
-    assert [c.outcome for c in (fine, coarse, few, broken)] == [
-        "sound", "doubtful", "doubtful", "unknown",
+    assert [c.outcome for c in (fine, coarse, early, few, broken)] == [
+        "sound", "doubtful", "sound", "doubtful", "unknown",
     ]  # fmt: skip
     assert fine.figure == pytest.approx(100 * 2 * 0.1 / np.sqrt(500), rel=0.15)
 

@@ -15,7 +15,7 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import News, RunReader
 from valtui_trainer.session.layout import RunPaths, SessionPaths, free_bytes
 from valtui_trainer.session.listing import runs_of
-from valtui_trainer.session.losses import read_losses
+from valtui_trainer.session.losses import losses_digest, read_losses
 from valtui_trainer.session.machine import lives_elsewhere
 from valtui_trainer.session.records import Event, RunSpec, SessionSpec, Start, Val
 from valtui_trainer.session.state import Observer, RunStatus, supervisor_alive
@@ -23,6 +23,7 @@ from valtui_trainer.session.validation import read_validation
 from valtui_trainer.session.waiting import Waiting
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Thumbnails = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
@@ -214,19 +215,29 @@ class RunFeed:
             averaged=stacked("val_loss_averaged"),
         )
 
-    def sample_losses(self, seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        """Return the per-sample losses of a seed's evaluations, shape (T, n)."""
+    def sample_losses(self, seed: int) -> Losses:
+        """Return the per-sample losses of a seed's evaluations, shape (T, n).
+
+        Rows that cannot be read are NaN. Shape (0, 0) where none can, or where the attempts evaluated
+        different validation sets.
+        """
         table = self.seeds[seed].val
-        parts = []
+        parts, digests = [], set()
         attempts = table["attempt"]
         for number in np.unique(attempts):
             chosen = np.flatnonzero(attempts == number)
             records = [self._row_record(table, int(position)) for position in chosen]
-            parts.append(read_losses(self.paths.attempt(int(number)), records))
-        whole = [part for part in parts if part.size]
-        if len({part.shape[1] for part in whole}) != 1:
+            attempt = self.paths.attempt(int(number))
+            rows = read_losses(attempt, records)
+            if rows.size:
+                digests.add((losses_digest(attempt), rows.shape[1]))
+            parts.append(rows if rows.size else len(chosen))
+        if len(digests) != 1:
             return np.empty((0, 0), np.float32)
-        return np.concatenate(whole)
+        ((_, columns),) = digests
+        return np.concatenate(
+            [np.full((p, columns), np.nan, np.float32) if isinstance(p, int) else p for p in parts]
+        )
 
     def validation(self) -> dict[str, Any]:
         """Return what describes the run's validation samples, but thumbnails; empty where not written."""
@@ -250,9 +261,27 @@ class RunFeed:
         return SessionPaths(self.paths.folder.parents[1])
 
     def labels(self, samples: int) -> Integers | None:
-        """Return the class of each of `samples` validation samples, by which they were drawn, or None."""
+        """Return the class of each of `samples` validation samples, or None where it is not known."""
         found = self.validation().get("label")
         return found if found is not None and len(found) == samples else None
+
+    def strata(self, samples: int) -> Integers | None:
+        """Return the classes (n,) that the validation samples were drawn by; None if drawn as they came."""
+        by_class = self.start is None or self.start.by_class
+        return self.labels(samples) if by_class else None
+
+    def mean_sample_losses(self, steps: Array) -> Losses:
+        """Return the mean over seeds of the per-sample losses at `steps` (T,), shape (T, n), or (0, 0)."""
+        total: Losses | None = None
+        for seed, series in self.seeds.items():
+            rows = self.sample_losses(seed)
+            if len(rows) != len(series.val) or not rows.size:
+                return np.empty((0, 0), np.float32)
+            rows = rows[np.searchsorted(series.val["step"], steps)]
+            total = rows if total is None else total + rows
+        if total is None:
+            return np.empty((0, 0), np.float32)
+        return (total / len(self.seeds)).astype(np.float32)
 
     def _row_record(self, table: Table, position: int) -> Val:
         row, crc = table["row"][position], table["crc"][position]

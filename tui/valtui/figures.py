@@ -115,19 +115,17 @@ def against_first(
 
 
 def best_of(run: RunFeed, matrix: ValMatrix, with_look_alikes: bool) -> Best | None:
-    """Return the best evaluation by the mean over seeds, its look-alikes counted on the first seed."""
+    """Return the best evaluation by the mean over seeds, and how many that mean cannot tell from it."""
     position = best_evaluation(matrix.loss)
     if position is None:
         return None
     loss = float(np.nanmean(matrix.loss[:, position]))
     alike = None
     if with_look_alikes:
-        seed = next(iter(run.seeds))
-        losses = run.sample_losses(seed)
-        steps = run.seeds[seed].val["step"]
-        row = int(np.searchsorted(steps, matrix.step[position]))
-        if losses.shape[0] == len(steps) and losses.shape[1] > 1:
-            alike = len(look_alikes(losses, row, labels=run.labels(losses.shape[1]))) - 1
+        losses = run.mean_sample_losses(matrix.step)
+        if losses.shape[1] > 1:
+            strata = run.strata(losses.shape[1])
+            alike = len(look_alikes(losses, position, labels=strata)) - 1
     return Best(int(matrix.step[position]), float(matrix.epoch[position]), loss, alike)
 
 

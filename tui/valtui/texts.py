@@ -51,9 +51,19 @@ def percent(found: Volatility) -> str:
     return text + (f" ▲{len(found.spikes)}" if found.spikes else "")
 
 
+def counted(count: int, what: str) -> str:
+    """Return a number with its noun, in the plural where it must be."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
 def share(fraction: float) -> str:
     """Return a share in whole percent."""
     return f"{100 * fraction:.0f} %".replace("-0 %", "0 %").replace("-", "−")
+
+
+def cost(fraction: float) -> str:
+    """Return a cost in percent, however small."""
+    return "under 1 %" if 0 < fraction < 0.01 else share(fraction)
 
 
 def signed_percent(fraction: float) -> str:

@@ -14,7 +14,7 @@ from valtui_trainer.measure.left import Left
 from valtui_trainer.measure.volatility import Volatility
 
 CALM = 0.05
-"""Upper limit of the relative volatility below which there is nothing to explain."""
+"""Upper limit of the relative volatility, and size of a spike, below which there is nothing to explain."""
 
 ENOUGH_DEGREES = 8.0
 """Degrees of freedom below which no cause is named: up to 17 evaluations of one seed."""
@@ -33,7 +33,6 @@ CAUSE_OF_LENS = {
 
 CAUSE_OF_CHECK = {
     "frozen": "random-validation",
-    "averaging": "averaging",
     "order": "order",
     "overlap": "overlap",
 }
@@ -60,13 +59,13 @@ class Evidence:
         relative: volatility as a fraction of the loss, over the evaluations looked at.
         checks: outcome of each check that was made, by name.
         left: volatility left by lens; None where the lens could not answer.
-        overfitting: whether the validation loss has turned up for good.
+        largest_spike: the size of the largest spike as a fraction of the loss; 0 without one.
     """
 
     relative: Volatility
     checks: Mapping[str, str]
     left: Mapping[str, Left | None]
-    overfitting: bool
+    largest_spike: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +91,13 @@ def judge(evidence: Evidence, explains: float = EXPLAINS) -> Verdict:
     if failed:
         return Verdict("unsound", tuple(CAUSE_OF_CHECK[name] for name in failed))
     volatility = evidence.relative
+    if volatility.degrees < ENOUGH_DEGREES:
+        return Verdict("not-enough")
     if volatility.constant:
         return Verdict("calm")
-    if volatility.interval is None or volatility.degrees < ENOUGH_DEGREES:
+    if volatility.interval is None:
         return Verdict("not-enough")
-    if volatility.interval.high < CALM and not volatility.spikes:
+    if volatility.interval.high < CALM and evidence.largest_spike < CALM:
         return Verdict("calm")
     explaining = {
         lens: found.value

@@ -48,6 +48,15 @@ class LossRows:
         self._file.close()
 
 
+def losses_digest(attempt: AttemptPaths) -> str | None:
+    """Return the digest of the validation set that an attempt's rows are of; None where unknown."""
+    try:
+        header = read_document(attempt.losses_header, LossesHeader)
+    except SessionError:
+        return None
+    return header.validation_digest if header is not None else None
+
+
 def read_losses(attempt: AttemptPaths, records: list[Val]) -> Losses:
     """Return the rows that `records` of this attempt name, shape (len(records), columns).
 

@@ -203,7 +203,11 @@ class LensPlan(Struct, frozen=True, kw_only=True):
 
 
 class Start(Struct, frozen=True, kw_only=True):
-    """`start.json`: one attempt, as its process found the world."""
+    """`start.json`: one attempt, as its process found the world.
+
+    Attributes:
+        by_class: whether the validation set was drawn by class (stratified), rather than given as it is.
+    """
 
     attempt: int
     pid: int
@@ -236,6 +240,7 @@ class Start(Struct, frozen=True, kw_only=True):
     notes: list[str]
     versions: dict[str, str]
     lenses: list[LensPlan] = []
+    by_class: bool = True
     schema: int = SCHEMA
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Mapping
 from typing import Any
+from zipfile import BadZipFile
 
 from valtui_trainer.session.documents import write_bytes
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.safe import safe
+
+BY_SAMPLE = frozenset({"index", "label", "thumbnail", "brightness", "contrast", "sharpness"})
+"""The arrays with one entry for each sample, which readers rely on."""
 
 
 def write_validation(session: SessionPaths, digest: str, arrays: Mapping[str, Any]) -> None:
@@ -26,7 +31,7 @@ def write_validation(session: SessionPaths, digest: str, arrays: Mapping[str, An
 def read_validation(
     session: SessionPaths, digest: str, thumbnails: bool = True
 ) -> dict[str, Any] | None:
-    """Return the arrays of a validation split, or None where they were not written.
+    """Return the arrays of a validation split, or None where they were not written or are damaged.
 
     Without `thumbnails` that array, by far the largest, is left out.
     """
@@ -35,7 +40,11 @@ def read_validation(
     try:
         with np.load(session.validation(digest), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files if thumbnails or name != "thumbnail"}
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error, NotImplementedError):
+        return None
+    if not BY_SAMPLE - {"thumbnail"} <= arrays.keys() or "class_names" not in arrays:
+        return None
+    if len({arrays[name].shape[:1] for name in BY_SAMPLE & arrays.keys()}) != 1:
         return None
     arrays["class_names"] = np.array([safe(str(name)) for name in arrays["class_names"]])
     return arrays

@@ -42,6 +42,7 @@ class Material:
     Attributes:
         train_subset: indices of the fixed training images evaluated once an epoch, on the device.
         shape: height, width, channels of an image.
+        by_class: whether the validation set was drawn by class, rather than given as it is.
         balanced: whether plain accuracy means something: no class has 1.5 times another's samples.
         train_labels: of the training set, in its order, on the CPU.
         common: how many validation images stand in the training set to the byte.
@@ -55,6 +56,7 @@ class Material:
     shape: tuple[int, int, int]
     classes: int
     balanced: bool
+    by_class: bool
     source: str
     data_digest: str
     split_digest: str
@@ -125,6 +127,7 @@ def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = 
         shape=found.train.shape,
         classes=len(found.train.names),
         balanced=bool(counts.max() <= UNBALANCED * counts.min()),
+        by_class=parts.val is None or preset.val_size is not None,
         source=parts.source,
         data_digest=data_digest(parts),
         split_digest=found.digest,

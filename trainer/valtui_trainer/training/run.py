@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from valtui_trainer.presets.types import Preset
+from valtui_trainer.session.checks import read_checks
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import utc_now
@@ -20,7 +22,7 @@ from valtui_trainer.training import checkpoint
 from valtui_trainer.training.assemble import Material, build_replica, prepare, warm_up
 from valtui_trainer.training.attempt import Places
 from valtui_trainer.training.checkpoint import Checkpoints, State
-from valtui_trainer.training.checks.start import begin_with_checks
+from valtui_trainer.training.checks.start import begin_with_checks, go_on_with_checks
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
 from valtui_trainer.training.evaluate import evaluate
@@ -83,6 +85,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     )
     if state is not None:
         loop.load_state(state)
+        go_on_with_checks(loop, material, read_checks(places.run), last_split_digest(places))
     else:
         begin_with_checks(loop, material)
         clock.set(0.0)
@@ -118,6 +121,16 @@ def begin(spec: RunSpec, material: Material, device: torch.device) -> tuple[int,
     log_every = warm_up(spec, material, device)
     trials = try_out(spec, material, device)
     return log_every, decide(spec.preset.lenses, len(material.train_set), trials)
+
+
+def last_split_digest(places: Places) -> str | None:
+    """Return the digest of the data of the newest attempt before this one that began, or None."""
+    for number in reversed(range(places.attempt.number)):
+        with suppress(SessionError):
+            start = read_document(places.run.attempt(number).start, Start)
+            if start is not None:
+                return start.split_digest
+    return None
 
 
 def went_on(state: State) -> tuple[int, list[LensPlan]]:
@@ -213,6 +226,7 @@ def describe(
         data_digest=material.data_digest,
         split_digest=material.split_digest,
         validation_digest=material.validation_digest,
+        by_class=material.by_class,
         data_source=material.source,
         notes=[*material.notes, *([NOT_TO_THE_BIT] if device.type == "cuda" else [])],
         versions=versions(),

@@ -54,19 +54,24 @@ class RowEntry(Struct, kw_only=True):
 
 
 class SampleEntry(Struct, kw_only=True):
-    """One of the hardest samples; `index` is its row in the data set's source."""
+    """One of the hardest samples; `index` is its row in the data set's source.
+
+    `share_in_sample` is at the evaluations it was chosen on, and too high for that.
+    """
 
     index: int
     label: str
-    share: float | None
+    share_in_sample: float | None
     mean_loss: float | None
 
 
 class HardestEntry(Struct, kw_only=True):
     """The hardest samples: their cross-fitted share of the squared volatility, and with none hard."""
 
+    count: int
     fraction: float
     share: float | None
+    interval_90: Bounds | None
     share_permuted: float | None
     samples: list[SampleEntry]
 
@@ -243,11 +248,15 @@ def row_entry(row: Row, rank: int | None) -> RowEntry:
 def hardest_entry(found: Hardest) -> HardestEntry:
     """Return the hardest samples as the document has them."""
     return HardestEntry(
+        count=found.count,
         fraction=found.fraction,
         share=found.share,
+        interval_90=bounds(found.interval),
         share_permuted=found.permuted,
         samples=[
-            SampleEntry(index=one.index, label=one.label, share=one.share, mean_loss=one.mean_loss)
+            SampleEntry(
+                index=one.index, label=one.label, share_in_sample=one.share, mean_loss=one.mean_loss
+            )
             for one in found.samples
         ],
     )

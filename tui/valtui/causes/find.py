@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
+from valtui import texts
 from valtui.causes.rows import rows_of
-from valtui.causes.samples import Samples, hardest_of, quality_groups, read_samples, shares_of
+from valtui.causes.samples import (
+    FRACTION,
+    Samples,
+    hardest_of,
+    quality_groups,
+    read_samples,
+    shares_of,
+)
 from valtui.causes.texts import verdict_sentence
-from valtui.causes.types import BestFound, Causes, OverfittingSince, Span
+from valtui.causes.types import BestFound, Causes, OverfittingSince, Row, Span
 from valtui.curves import WINDOW
 from valtui.feed import RunFeed, ValMatrix
 from valtui_trainer.measure.best import best_evaluation, look_alikes
+from valtui_trainer.measure.contributions import hardest
 from valtui_trainer.measure.fall import first_fall
-from valtui_trainer.measure.left import Left
 from valtui_trainer.measure.optimism import optimism
 from valtui_trainer.measure.overfitting import overfitting
 from valtui_trainer.measure.resolution import smallest_jump
 from valtui_trainer.measure.rolling import FEWEST_FOR_INTERVAL
-from valtui_trainer.measure.verdict import Evidence, judge
-from valtui_trainer.measure.volatility import LEVEL, Volatility, volatility
+from valtui_trainer.measure.verdict import CAUSE_OF_LENS, Evidence, Verdict, judge
+from valtui_trainer.measure.volatility import LEVEL, Volatility, pseudo_residuals, volatility
 from valtui_trainer.session.checks import read_checks
 from valtui_trainer.session.records import Check
 
@@ -54,11 +62,13 @@ def measured(run: RunFeed, span: Span, low: float | None, high: float | None) ->
     shown = samples.take(chosen)
     relative = volatility(matrix.loss, matrix.step, LEVEL, relative=True)
     checks = tuple(read_checks(run.paths))
-    rows = rows_of(run, matrix, shown)
-    hardest, hardest_why = hardest_of(run, shown, matrix)
+    first = shown.first
+    hard = hardest(first, FRACTION, matrix.step) if first is not None else None
+    rows = rows_of(run, matrix, shown, hard)
+    drawn, hardest_why = hardest_of(run, shown, matrix, hard)
     classes, groups_why = shares_of(shown, matrix)
     overfits, overfitting_why = overfitting_of(whole)
-    evidence = evidence_of(relative, checks, {row.id: row.left for row in rows}, overfits)
+    evidence = evidence_of(matrix, relative, checks, rows)
     verdict = judge(evidence)
     since = overfits.epoch if overfits else None
     return Causes(
@@ -74,17 +84,17 @@ def measured(run: RunFeed, span: Span, low: float | None, high: float | None) ->
         absolute=volatility(matrix.loss, matrix.step, LEVEL),
         relative=relative,
         verdict=verdict,
-        sentence=verdict_sentence(verdict, evidence, checks, since),
+        sentence=verdict_sentence(verdict, evidence, checks, since, len(matrix.step)),
         checks=checks,
-        rows=rows,
-        hardest=hardest,
+        rows=in_order(rows, verdict),
+        hardest=drawn,
         hardest_why=hardest_why,
         classes=classes,
         qualities=quality_groups(shown, matrix),
         groups_why=groups_why,
         overfitting=overfits,
         overfitting_why=overfitting_why,
-        best=best_of(whole, samples),
+        best=best_of(run, whole),
         smallest_jump=smallest_jump_of(shown),
         notes=notes_of(relative, shown, matrix),
     )
@@ -108,18 +118,36 @@ def chosen_evaluations(
 
 
 def evidence_of(
-    relative: Volatility,
-    checks: tuple[Check, ...],
-    left: Mapping[str, Left | None],
-    overfits: OverfittingSince | None,
+    matrix: ValMatrix, relative: Volatility, checks: Sequence[Check], rows: Sequence[Row]
 ) -> Evidence:
     """Return what the rules of the verdict look at."""
+    logs = np.log(np.where(matrix.loss > 0, matrix.loss, np.nan))
+    sizes = np.abs(np.atleast_2d(pseudo_residuals(matrix.step, logs))) if relative.spikes else None
+    largest = 0.0
+    if sizes is not None:  # a point that stands out by s has a residual of s·√(2/3)
+        at = [place - 1 for place in relative.spikes]
+        largest = float(np.nanmax(sizes[:, at], initial=0.0)) * 1.5**0.5
     return Evidence(
         relative=relative,
         checks={check.check: check.outcome for check in checks},
-        left=left,
-        overfitting=overfits is not None,
+        left={row.id: row.left for row in rows},
+        largest_spike=largest,
     )
+
+
+def in_order(rows: Sequence[Row], verdict: Verdict) -> tuple[Row, ...]:
+    """Return `rows` with the causes as the verdict ranks them, then by volatility left; others after."""
+    ranked = [
+        lens for cause in verdict.causes for lens, one in CAUSE_OF_LENS.items() if one == cause
+    ]
+
+    def place(row: Row) -> tuple[int, float]:
+        if row.kind != "cause":
+            return len(ranked) + 1, 0.0
+        left = row.left.value if row.left is not None else np.inf
+        return (ranked.index(row.id), 0.0) if row.id in ranked else (len(ranked), left)
+
+    return tuple(sorted(rows, key=place))
 
 
 def overfitting_of(matrix: ValMatrix) -> tuple[OverfittingSince | None, str]:
@@ -142,17 +170,17 @@ def overfitting_of(matrix: ValMatrix) -> tuple[OverfittingSince | None, str]:
     )
 
 
-def best_of(matrix: ValMatrix, samples: Samples) -> BestFound | None:
-    """Return the best evaluation; its optimism and look-alikes are of the first seed."""
+def best_of(run: RunFeed, matrix: ValMatrix) -> BestFound | None:
+    """Return the best evaluation by the mean over seeds, with its optimism and look-alikes."""
     position = best_evaluation(matrix.loss)
     if position is None:
         return None
     flattered, alike = None, np.empty(0, np.int64)
-    losses = samples.first
-    if losses is not None and losses.shape[1] > 1:
-        alike = look_alikes(losses, position, labels=samples.labels)
+    losses = run.mean_sample_losses(matrix.step)
+    if losses.shape[1] > 1:
+        alike = look_alikes(losses, position, labels=run.strata(losses.shape[1]))
         value = optimism(losses)
-        flattered = value if value is not None and np.isfinite(value) else None
+        flattered = value if np.isfinite(value) else None
     return BestFound(
         step=int(matrix.step[position]),
         epoch=float(matrix.epoch[position]),
@@ -166,8 +194,8 @@ def smallest_jump_of(samples: Samples) -> float | None:
     """Return the smallest jump that this validation set can show, or None."""
     if samples.first is None:
         return None
-    value = smallest_jump(samples.first, samples.labels)
-    return value if value is not None and np.isfinite(value) else None
+    value = smallest_jump(samples.first, samples.strata)
+    return value if np.isfinite(value) else None
 
 
 def notes_of(relative: Volatility, samples: Samples, matrix: ValMatrix) -> tuple[str, ...]:
@@ -175,7 +203,7 @@ def notes_of(relative: Volatility, samples: Samples, matrix: ValMatrix) -> tuple
     notes = []
     if relative.too_narrow:
         what = (
-            f"{len(relative.spikes)} evaluations stand out as spikes"
+            f"{texts.counted(len(relative.spikes), 'spike')} stand{'s' * (len(relative.spikes) == 1)} out"
             if relative.spikes
             else "the jumps have heavy tails"
         )
@@ -184,14 +212,12 @@ def notes_of(relative: Volatility, samples: Samples, matrix: ValMatrix) -> tuple
             f"{100 * relative.robust:.2g} % of the loss."
         )
     if samples.why:
-        notes.append(samples.why)
+        notes.append(f"{samples.why[0].upper()}{samples.why[1:]}.")
     elif samples.missing:
         notes.append(
-            f"The losses by sample of {samples.missing} of {len(matrix.step)} evaluations are missing "
-            "or damaged; rows that need them leave those out."
+            f"The losses by sample of {samples.missing} of {len(matrix.step)} evaluations are missing, "
+            "damaged or not finite; rows that need them leave those out."
         )
     if len(samples.losses) > 1:
-        notes.append(
-            "Samples, classes and the best evaluation's look-alikes are of the first seed."
-        )
+        notes.append("The samples and classes are of the first seed.")
     return tuple(notes)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
-from valtui.causes.samples import FRACTION, Samples
+from valtui.causes.samples import FEW_SAMPLES, Samples
 from valtui.causes.texts import REMEDIES
 from valtui.causes.types import Row
 from valtui.feed import Array, RunFeed, ValMatrix
-from valtui_trainer.measure.contributions import hardest
+from valtui_trainer.measure.contributions import HardestShare
 from valtui_trainer.measure.finite import finite_left
-from valtui_trainer.measure.left import Left, paired_left
+from valtui_trainer.measure.left import paired_left
+from valtui_trainer.measure.volatility import q
 from valtui_trainer.session.records import LensPlan
 
 FEW = "there are too few evaluations"
 FLAT = "the loss does not fluctuate"
+FEWEST = 3
 
 
-def rows_of(run: RunFeed, matrix: ValMatrix, samples: Samples) -> tuple[Row, ...]:
+def rows_of(
+    run: RunFeed, matrix: ValMatrix, samples: Samples, hard: HardestShare | None
+) -> tuple[Row, ...]:
     """Return all rows: causes by volatility left, those without an answer last; then the others."""
     plans = {plan.name: plan for plan in run.start.lenses} if run.start is not None else {}
     scale = measured_over_planned(run, plans)
@@ -30,7 +36,7 @@ def rows_of(run: RunFeed, matrix: ValMatrix, samples: Samples) -> tuple[Row, ...
     return (
         *causes,
         logged("averaged-weights", "remedy", matrix, matrix.averaged, plans, scale),
-        without_hardest(matrix, samples),
+        without_hardest(samples, hard),
     )
 
 
@@ -38,13 +44,18 @@ def larger_validation(matrix: ValMatrix, samples: Samples) -> Row:
     """Return the row of the finite validation set; it needs no extra pass."""
     found, why = None, samples.why
     if samples.losses:
-        found = finite_left(matrix.loss, samples.losses, samples.labels, matrix.step)
+        found = finite_left(matrix.loss, samples.losses, samples.strata, matrix.step)
         why = "" if found is not None else unanswered(matrix)
     return Row("larger-validation", "cause", found, why, None, 0.0, REMEDIES["larger-validation"])
 
 
 def logged(
-    name: str, kind: str, matrix: ValMatrix, series: Array, plans: dict[str, LensPlan], scale: float
+    name: str,
+    kind: Literal["cause", "remedy"],
+    matrix: ValMatrix,
+    series: Array,
+    plans: dict[str, LensPlan],
+    scale: float,
 ) -> Row:
     """Return the row of a lens whose losses stand in the log beside the validation loss."""
     plan = plans.get(name)
@@ -55,7 +66,7 @@ def logged(
         why = (
             "this run began before valtui had that lens"
             if plan is None
-            else "no evaluation has it yet"
+            else "there is no evaluation to look at"
             if not series.size
             else "the lens gave no finite loss"
         )
@@ -64,7 +75,7 @@ def logged(
         why = "" if found is not None else unanswered(matrix)
     return Row(
         name,
-        "cause" if kind == "cause" else "remedy",
+        kind,
         found,
         why,
         mean_change(series, matrix.loss) if found is not None else None,
@@ -73,14 +84,10 @@ def logged(
     )
 
 
-def without_hardest(matrix: ValMatrix, samples: Samples) -> Row:
+def without_hardest(samples: Samples, hard: HardestShare | None) -> Row:
     """Return the row without the hardest samples, cross-fitted, of the first seed."""
-    found: Left | None = None
-    why = samples.why
-    if samples.first is not None:
-        hard = hardest(samples.first, FRACTION, matrix.step)
-        found = hard.left if hard is not None else None
-        why = "" if found is not None else "too few evaluations or samples"
+    found = hard.left if hard is not None else None
+    why = "" if found is not None else samples.why or FEW_SAMPLES
     return Row("hardest-samples", "description", found, why, None, 0.0, REMEDIES["hardest-samples"])
 
 
@@ -99,10 +106,10 @@ def measured_over_planned(run: RunFeed, plans: dict[str, LensPlan]) -> float:
 
 def unanswered(matrix: ValMatrix) -> str:
     """Return why a volatility left cannot be told though its series is there."""
-    differences = np.diff(matrix.loss, axis=1)
-    if len(matrix.step) >= 3 and not differences[np.isfinite(differences)].any():
-        return FLAT
-    return FEW
+    finite = np.isfinite(matrix.loss).all(axis=0)
+    if finite.sum() < FEWEST:
+        return FEW if finite.all() else f"only {finite.sum()} evaluations have a finite loss"
+    return FLAT if np.isfinite(q(matrix.loss, matrix.step)).any() else FEW
 
 
 def mean_change(series: Array, loss: Array) -> float | None:

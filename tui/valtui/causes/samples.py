@@ -9,7 +9,12 @@ import numpy as np
 
 from valtui.causes.types import Group, Hard, Hardest
 from valtui.feed import RunFeed, ValMatrix
-from valtui_trainer.measure.contributions import contributions, group_shares, hardest, quartiles
+from valtui_trainer.measure.contributions import (
+    HardestShare,
+    contributions,
+    group_shares,
+    quartiles,
+)
 from valtui_trainer.session.safe import safe
 
 Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -17,6 +22,10 @@ Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 FRACTION = 0.01
+FEW_SAMPLES = (
+    "there are too few evaluations or samples to choose some on one half and score on the other, or the "
+    "loss does not fluctuate"
+)
 MOST_SHOWN = 12
 QUALITIES = {
     "brightness": ("darkest", "darker", "brighter", "brightest"),
@@ -32,12 +41,14 @@ class Samples:
     Attributes:
         losses: (T, n) of each seed; empty where there are none, and `why` says why.
         labels: class of each sample (n,); None where unknown.
+        strata: the same where the set was drawn by class; None where not.
         known: the arrays of the validation split; empty where not written.
         missing: evaluations of the first seed without a sound row.
     """
 
     losses: tuple[Losses, ...]
     labels: Integers | None
+    strata: Integers | None
     known: dict[str, Any]
     why: str
     missing: int = 0
@@ -51,7 +62,7 @@ class Samples:
         """Return the evaluations `chosen` (T,) alone."""
         losses = tuple(rows[chosen] for rows in self.losses)
         missing = int((~np.isfinite(losses[0]).all(axis=1)).sum()) if losses else 0
-        return Samples(losses, self.labels, self.known, self.why, missing)
+        return Samples(losses, self.labels, self.strata, self.known, self.why, missing)
 
 
 def read_samples(run: RunFeed, matrix: ValMatrix) -> Samples:
@@ -63,31 +74,30 @@ def read_samples(run: RunFeed, matrix: ValMatrix) -> Samples:
         steps = series.val["step"]
         if rows.shape[0] != len(steps) or not rows.size:
             why = (
-                "The losses by sample cannot be used: the files are missing or damaged, or the "
-                "validation set changed between attempts."
+                "the losses by sample are missing or damaged, or the validation set changed between "
+                "attempts"
                 if len(steps)
-                else "Nothing was evaluated yet."
+                else "nothing was evaluated yet"
             )
-            return Samples((), None, {}, why)
+            return Samples((), None, None, {}, why)
         losses.append(rows[np.searchsorted(steps, matrix.step)])
-    labels = run.labels(losses[0].shape[1])
+    columns = losses[0].shape[1]
+    labels = run.labels(columns)
     known = run.validation() if labels is not None else {}
     missing = int((~np.isfinite(losses[0]).all(axis=1)).sum())
-    return Samples(tuple(losses), labels, known, why, missing)
+    return Samples(tuple(losses), labels, run.strata(columns), known, why, missing)
 
 
-def hardest_of(run: RunFeed, samples: Samples, matrix: ValMatrix) -> tuple[Hardest | None, str]:
-    """Return the hardest samples of the first seed, or why there are none."""
+def hardest_of(
+    run: RunFeed, samples: Samples, matrix: ValMatrix, found: HardestShare | None
+) -> tuple[Hardest | None, str]:
+    """Return the hardest samples of the first seed as people see them, or why there are none."""
     losses = samples.first
     if losses is None:
         return None, samples.why
-    found = hardest(losses, FRACTION, matrix.step)
     shares = contributions(losses, matrix.step)
     if found is None or shares is None:
-        return (
-            None,
-            "too few evaluations or samples to choose some on one half and score on the other",
-        )
+        return None, FEW_SAMPLES
     means = losses.mean(axis=0, dtype=np.float64, where=np.isfinite(losses))
     names = samples.known.get("class_names", ())
     thumbnails = run.thumbnails() if samples.known else None
@@ -106,7 +116,9 @@ def hardest_of(run: RunFeed, samples: Samples, matrix: ValMatrix) -> tuple[Harde
 
     return (
         Hardest(
+            count=len(found.indices),
             share=found.share,
+            interval=found.interval,
             permuted=found.permuted,
             fraction=len(found.indices) / losses.shape[1],
             samples=tuple(one(int(row)) for row in found.indices[:MOST_SHOWN]),

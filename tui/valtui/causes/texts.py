@@ -23,7 +23,6 @@ CAUSE_NAMES = {
     "batchnorm-statistics": "BatchNorm's running statistics",
     "overconfidence": "overconfident outputs",
     "random-validation": "validation is random",
-    "averaging": "batches are averaged, not samples",
     "order": "the training order",
     "overlap": "validation samples in the training set",
 }
@@ -66,14 +65,24 @@ def briefly(found: Left) -> str:
 
 
 def verdict_sentence(
-    verdict: Verdict, evidence: Evidence, checks: Sequence[Check], since: float | None
+    verdict: Verdict,
+    evidence: Evidence,
+    checks: Sequence[Check],
+    since: float | None,
+    looked_at: int,
 ) -> str:
-    """Return the verdict in one sentence with its numbers; `since` is the epoch of overfitting, or None."""
+    """Return the verdict in one sentence with its numbers.
+
+    Args:
+        verdict, evidence, checks: what was judged, and how.
+        since: the epoch at which overfitting began, or None.
+        looked_at: evaluations of each seed, those without a finite loss too.
+    """
     overfits = f" It overfits since epoch {since:.3g}." if since is not None else ""
     if verdict.kind == "unsound":
         return unsound(checks)
     if verdict.kind == "not-enough":
-        return not_enough(evidence)
+        return not_enough(evidence, looked_at)
     volatility = evidence.relative
     if verdict.kind == "calm":
         if volatility.constant:
@@ -110,13 +119,16 @@ def unsound(checks: Sequence[Check]) -> str:
     return f"The measurement is not sound ({name}): {by_name[gravest].message}"
 
 
-def not_enough(evidence: Evidence) -> str:
-    """Return how much is there and how much a verdict needs."""
+def not_enough(evidence: Evidence, looked_at: int) -> str:
+    """Return how much is there, of the evaluations `looked_at`, and how much a verdict needs."""
     volatility = evidence.relative
     if volatility.points < FEWEST_EVALUATIONS:
+        lost = looked_at - volatility.points
+        unusable = f" with a positive, finite loss (of {looked_at})" if lost > 0 else ""
         return (
-            f"Not enough evidence yet: {volatility.points} evaluations. Intervals begin at "
-            f"{FEWEST_EVALUATIONS}, a verdict at {ENOUGH_EVALUATIONS} evaluations of one seed."
+            f"Not enough evidence yet: {texts.counted(volatility.points, 'evaluation')}{unusable}. "
+            f"Intervals begin at {FEWEST_EVALUATIONS}, a verdict at {ENOUGH_EVALUATIONS} evaluations "
+            "of one seed."
         )
     return (
         f"Not enough evidence yet: {volatility.points} evaluations give {volatility.degrees:.1f} of the "

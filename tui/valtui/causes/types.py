@@ -48,7 +48,8 @@ class Hard:
         row: its place in the validation set, from 0.
         index: its row in the data set's source.
         label: the name of its class.
-        share: its part of the squared volatility, in-sample, as a fraction of all.
+        share: its part of the squared volatility at the evaluations it was chosen on, as a fraction of
+            all; too high for that.
         mean_loss: over the evaluations looked at.
         thumbnail: uint8 (h, w) or (h, w, 3), at most 32x32; None where not written.
     """
@@ -66,13 +67,17 @@ class Hardest:
     """The hardest 1 % of the validation samples, chosen on some evaluations and scored on others.
 
     Attributes:
+        count: how many they are.
         share: their part of the squared volatility, cross-fitted.
+        interval: of `share`, the choice being what it was; None below 8 evaluations.
         permuted: the same where the samples' residuals are permuted, so that none is hard.
         fraction: how many of the samples they are.
-        samples: the hardest first.
+        samples: the hardest first, a dozen at most.
     """
 
+    count: int
     share: float
+    interval: Interval | None
     permuted: float
     fraction: float
     samples: tuple[Hard, ...]
@@ -174,6 +179,12 @@ class Causes:
 
 def span_words(causes: Causes) -> str:
     """Return what was looked at, in a few words."""
+    if not causes.evaluations:
+        return {
+            "run": "nothing yet",
+            "window": "nothing yet",
+            "range": "no evaluation in the range",
+        }[causes.span]
     run = "after the first fall" if causes.left_out else "whole run"
     what = {"run": run, "window": "last window", "range": "chosen range"}[causes.span]
     return f"{what}, epochs {causes.first_epoch:.3g}–{causes.last_epoch:.3g}"

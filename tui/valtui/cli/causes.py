@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING
 
 from valtui import texts
 from valtui.cli import output
+from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_json, add_session, home_of
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.listing import find_run, find_session
 
 if TYPE_CHECKING:
-    from valtui.causes import Causes
+    from collections.abc import Sequence
+
+    from valtui.causes import Causes, Group
     from valtui.feed import RunFeed, SessionFeed
+    from valtui_trainer.measure.interval import Interval
 
 SIGNS = {"sound": "✓", "doubtful": "?", "failed": "✕", "unknown": "–"}
 MOST_SAMPLES = 5
+MOST_CLASSES = 3
 
 
 def add_arguments(parser: Parser) -> None:
@@ -52,6 +57,8 @@ def epochs(text: str) -> tuple[float, float]:
 def execute(arguments: argparse.Namespace) -> int:
     """Say why the runs of a session jump; 1 if a check could not be made."""
     session = find_session(home_of(arguments), arguments.session)
+    if arguments.window and arguments.epochs:
+        raise CommandError("--window and --epochs choose evaluations both; give one of them.", 2)
     chosen = find_run(session, arguments.run).id if arguments.run is not None else None
     from valtui.feed import SessionFeed
 
@@ -105,18 +112,18 @@ def write(found: Causes) -> None:
 
     seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
     output.line(
-        f"{found.run}  {found.evaluations} evaluations ({span_words(found)}), {seeds}, "
-        f"{found.samples} validation images"
+        f"{found.run}  {texts.counted(found.evaluations, 'evaluation')} ({span_words(found)}), {seeds}, "
+        f"{texts.counted(found.samples, 'validation image')}"
     )
-    for check in found.checks:
-        if check.outcome == "failed":
-            output.line(f"  ✕ {check.check}: {check.message}")
     output.line(f"  {found.sentence}")
     output.line(
         f"  volatility  {texts.percent(found.relative)} of the loss, {texts.absolute(found.absolute)} "
         "in loss, from one evaluation to the next (90 %)"
     )
-    output.line("  volatility left if the validation loss were taken")
+    waits = (
+        "; the measurement is not sound, so this waits" if found.verdict.kind == "unsound" else ""
+    )
+    output.line(f"  volatility left if the validation loss were taken{waits}")
     rank = 0
     for row in found.rows:
         answered = row.left is not None
@@ -127,7 +134,7 @@ def write(found: Causes) -> None:
         if answered and row.mean_change is not None:
             extra.append(f"mean loss {texts.signed_percent(row.mean_change)}")
         if answered and row.cost:
-            extra.append(f"cost {texts.share(row.cost)} of the training time")
+            extra.append(f"cost {texts.cost(row.cost)} of the training time")
         note = f"  ({', '.join(extra)})" if extra else ""
         output.line(f"    {place} {LENS_NAMES[row.id]:<36} {told}{note}")
     output.line("    rows overlap and need not sum to 100 %")
@@ -144,7 +151,7 @@ def write(found: Causes) -> None:
         best = found.best
         flattered = (
             f", flattered by its choice by {texts.number(best.optimism, 2)}"
-            if best.optimism is not None
+            if best.optimism
             else ""
         )
         output.line(
@@ -165,27 +172,49 @@ def write(found: Causes) -> None:
 
 
 def write_samples(found: Causes) -> None:
-    """Write who carries the volatility: the hardest samples, and the classes that stand out."""
+    """Write who carries the volatility: the hardest samples, and the groups that carry most."""
+    from valtui.causes.texts import group_words
+
     if found.hardest is not None:
         hard = found.hardest
+        carry = "carries" if hard.count == 1 else "carry"
         output.line(
-            f"  the hardest {len(hard.samples)} of {found.samples} samples carry "
-            f"{texts.share(hard.share)} of the squared volatility, chosen and scored crosswise "
-            f"({texts.share(hard.permuted)} where none is hard)"
+            f"  the hardest {hard.count} of {texts.counted(found.samples, 'sample')} {carry} "
+            f"{share_of(hard.share, hard.interval)} of the squared volatility, chosen and scored "
+            f"crosswise ({texts.share(hard.permuted)} where none is hard)"
         )
+        output.line("    shares of single ones are in-sample, so too high:")
         for one in hard.samples[:MOST_SAMPLES]:
             output.line(
-                f"    no. {one.index}, {one.label}: {100 * one.share:.1f} %, mean loss "
+                f"    no. {one.index}, class {one.label}: {texts.share(one.share)}, mean loss "
                 f"{texts.number(one.mean_loss, 2)}"
             )
     elif found.hardest_why:
         output.line(f"  hardest samples: {found.hardest_why}")
-    from valtui.causes.texts import group_words
-
-    for group in sorted(found.classes, key=lambda one: -one.share)[:3]:
+    groups = [
+        *found.classes[:MOST_CLASSES],
+        *(max(quarter, key=lambda one: one.share) for quarter in by_kind(found.qualities)),
+    ]
+    for group in groups:
+        kind = "class " if group.kind == "class" else ""
         output.line(
-            f"    class {group.name}: {texts.share(group.share)} "
+            f"    {kind}{group.name}: {share_of(group.share, group.interval)} "
             f"({group_words(group.share, group.size, found.samples)})"
         )
     if found.groups_why:
         output.line(f"  classes: {found.groups_why}")
+
+
+def by_kind(groups: Sequence[Group]) -> list[list[Group]]:
+    """Return `groups` apart by their kind."""
+    kinds = dict.fromkeys(group.kind for group in groups)
+    return [[group for group in groups if group.kind == kind] for kind in kinds]
+
+
+def share_of(share: float, interval: Interval | None) -> str:
+    """Return a share of the squared volatility with its interval."""
+    if interval is None:
+        return texts.share(share)
+    return f"{texts.share(share)} [{100 * interval.low:.0f}, {100 * interval.high:.0f}]".replace(
+        "-", "−"
+    )

@@ -91,16 +91,20 @@ def lower(sentence: str) -> str:
     return sentence[0].lower() + sentence[1:]
 
 
-def resolution(before: npt.ArrayLike, after: npt.ArrayLike) -> Check:
-    """Say the smallest change of the loss that two evaluations (n,) of the same samples could show."""
+def resolution(before: npt.ArrayLike, after: npt.ArrayLike, early: bool = False) -> Check:
+    """Say the smallest change of the loss that two evaluations (n,) of the same samples could show.
+
+    `early`: they are the first two of a run, when samples still part widely; then it is only said.
+    """
     n = np.size(after)
     try:
         least = smallest_change(before, after)
     except ValueError:
         message = f"What {n:,} validation samples can show is unknown: the losses are not finite."
         return Check(check="resolution", outcome="unknown", message=message)
-    told = f"{n:,} validation samples show changes of the loss from {100 * least:.2g} % on"
-    coarse = n < FEWEST_SAMPLES or least > COARSE
+    when = ", early in the run" if early else ""
+    told = f"{n:,} validation samples show changes of the loss from {100 * least:.2g} % on{when}"
+    coarse = n < FEWEST_SAMPLES or (least > COARSE and not early)
     return Check(
         check="resolution",
         outcome="doubtful" if coarse else "sound",

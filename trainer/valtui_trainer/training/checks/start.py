@@ -36,6 +36,34 @@ def begin_with_checks(loop: Loop, material: Material) -> None:
     loop.on_losses = FirstTwo(loop.journal)
 
 
+def go_on_with_checks(
+    loop: Loop, material: Material, known: list[Check], split_digest_before: str | None
+) -> None:
+    """See to the checks of a run that goes on: those of the data anew, if these are no longer the same.
+
+    Args:
+        loop: at the checkpoint.
+        material: the data as they are now.
+        known: what was checked before.
+        split_digest_before: of the last attempt; None where it is not known.
+    """
+    first = loop.replicas[0]
+    if split_digest_before not in (None, material.split_digest):
+        loop.journal.event(
+            "warning",
+            "The data are not those that this run began with; what came before and what comes now "
+            "cannot be compared.",
+            step=loop.step,
+            about="other data",
+        )
+        with unchanged(first, material.val_set):
+            checks = quick_checks(first, material, loop.preset)
+        for check in checks:
+            record(loop.journal, check, loop.step, first.seed)
+    if all(check.check != "resolution" for check in known):
+        loop.on_losses = FirstTwo(loop.journal)
+
+
 def checks_at_start(replica: Replica, material: Material, preset: Preset) -> list[Check]:
     """Return the checks of a run that has not begun; weights, buffers and generators stay as they are.
 
@@ -94,4 +122,9 @@ class FirstTwo:
             self._first = losses.copy()
             return
         first, self._first, self._done = self._first, None, True
-        record(self._journal, made("resolution", lambda: resolution(first, losses)), step, seed)
+        record(
+            self._journal,
+            made("resolution", lambda: resolution(first, losses, early=True)),
+            step,
+            seed,
+        )

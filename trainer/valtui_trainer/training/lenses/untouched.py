@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,8 +17,9 @@ def untouched(model: nn.Module, device: torch.device) -> Iterator[None]:
     """Restore `model` and the generators of torch, numpy and Python afterwards, errors included.
 
     Of each module: its attributes (mode, momentum, a user's counters), what its dicts and lists
-    hold (hooks, buffers), and the contents of its buffers and other tensors. Not the contents of
-    parameters: nothing here may write those.
+    hold (hooks, buffers), the contents of its tensors (buffers and others) and the states of its
+    generators, among its attributes or one level down. Not the contents of parameters: nothing here
+    may write those. What a model keeps outside of itself is not seen.
     """
     kept = Kept(model)
     with same_generators(device):
@@ -51,20 +52,37 @@ class Kept:
         self._dicts: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
         self._lists: list[tuple[list[Any], list[Any]]] = []
         self._tensors: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._states: list[tuple[Callable[[Any], object], Any]] = []
         with torch.inference_mode():
             for module in model.modules():
                 attributes = vars(module)
                 self._dicts.append((attributes, dict(attributes)))
-                for value in (*attributes.values(), *module._buffers.values()):
+                for value in attributes.values():
                     self._keep(value)
 
     def _keep(self, value: object) -> None:
         if isinstance(value, dict):
             self._dicts.append((value, dict(value)))
+            for held in value.values():
+                self._keep_one(held)
         elif isinstance(value, list):
             self._lists.append((value, list(value)))
-        elif isinstance(value, torch.Tensor):
+            for held in value:
+                self._keep_one(held)
+        else:
+            self._keep_one(value)
+
+    def _keep_one(self, value: object) -> None:
+        if isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter):
             self._tensors.append((value, value.clone()))
+        elif isinstance(value, torch.Generator):
+            self._states.append((value.set_state, value.get_state()))
+        elif isinstance(value, random.Random):
+            self._states.append((value.setstate, value.getstate()))
+        elif isinstance(value, np.random.Generator):
+            bits = value.bit_generator
+            state = bits.state
+            self._states.append((lambda before: setattr(bits, "state", before), state))
 
     def restore(self) -> None:
         """Put everything back."""
@@ -76,3 +94,5 @@ class Kept:
         with torch.inference_mode():
             for tensor, content in self._tensors:
                 tensor.copy_(content)
+        for put_back, state in self._states:
+            put_back(state)
