@@ -10,11 +10,20 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from support.fluctuating import PLANS, add_attempt_of, describe_samples, losses_of, write_run
+from support.fluctuating import (
+    DIGEST,
+    PLANS,
+    add_attempt_of,
+    describe_samples,
+    losses_of,
+    write_run,
+)
 from support.sessions import make_session, new_session
 from valtui.causes.document import schema
 from valtui.cli.main import main
+from valtui_trainer.session.listing import session_names
 from valtui_trainer.session.records import Check, LensPlan
+from valtui_trainer.session.validation import write_validation
 
 SCHEMA = Path(__file__).parents[2] / "tui" / "valtui" / "schemas" / "causes.json"
 
@@ -35,6 +44,13 @@ def text(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     out, err = capsys.readouterr()
     assert (code, err) == (0, "")
     return out
+
+
+def sessions_of(home: Path) -> list[str]:
+    """Return the ids of the sessions of `home`, those made first first."""
+    return sorted(
+        session_names(home), key=lambda name: (home / "sessions" / name).stat().st_mtime_ns
+    )
 
 
 def row(run: Any, name: str) -> Any:
@@ -236,6 +252,109 @@ def test_rows_of_another_length_after_a_resume_are_refused_in_words(
 
     assert run["evaluations"] + run["first_fall_evaluations_left_out"] == 40
     assert "the validation set changed between attempts" in row(run, "larger-validation")["why"]
+
+
+def test_rows_of_another_set_of_the_same_size_after_a_resume_are_refused_in_words(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, paths = write_run(home, losses_of(evaluations=20))
+    add_attempt_of(paths, losses_of(evaluations=20), from_step=200, digest="fedcba9876543210")
+
+    (run,) = document(capsys)["runs"]
+
+    assert "the validation set changed between attempts" in row(run, "larger-validation")["why"]
+    assert run["best"]["optimism"] is None
+
+
+def test_an_attempt_whose_rows_are_lost_is_a_gap_for_the_others(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, paths = write_run(home, losses_of(evaluations=10))
+    add_attempt_of(paths, losses_of(evaluations=30, seed=1), from_step=100)
+    paths.attempt(0).losses.unlink()
+
+    (run,) = document(capsys, "--epochs", "0:100")["runs"]
+
+    assert run["evaluations"] == 40
+    assert any("10 of 40 evaluations are missing" in note for note in run["notes"])
+    assert row(run, "larger-validation")["left"] is not None
+
+
+@pytest.mark.parametrize("how", ["torn", "empty", "no labels", "short index", "short brightness"])
+def test_a_damaged_description_of_the_samples_costs_the_classes_alone(
+    home: Path, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    session, _ = write_run(home, losses_of(), described={})
+    arrays = describe_samples(100)
+    if how == "no labels":
+        del arrays["label"]
+    if how.startswith("short"):
+        name = how.removeprefix("short ")
+        arrays[name] = arrays[name][:7]
+    write_validation(session, DIGEST, arrays)
+    path = session.validation(DIGEST)
+    content = path.read_bytes()
+    if how in ("torn", "empty"):
+        path.write_bytes(content[: len(content) // 2] if how == "torn" else b"")
+
+    (run,) = document(capsys)["runs"]
+
+    assert run["groups_why"] == "the description of the validation split is missing"
+    assert row(run, "larger-validation")["left"] is not None
+    assert run["hardest_samples"] is not None
+
+
+def test_the_number_of_hardest_samples_is_theirs_not_that_of_those_listed(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(home, losses_of(samples=3000))
+
+    (run,) = document(capsys)["runs"]
+
+    assert run["hardest_samples"]["count"] == 30
+    assert len(run["hardest_samples"]["samples"]) == 12
+    assert "the hardest 30 of 3,000 samples carry" in text(capsys)
+
+
+def test_a_set_that_was_given_as_it_is_is_not_taken_for_drawn_by_class(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    losses = losses_of(common=0.0, own=0.2)
+    losses += 0.2 * np.random.default_rng(5).standard_normal((40, 1)) * (np.arange(100) % 2 - 0.5)
+    write_run(home, losses, described=describe_samples(100, 2))
+    write_run(home, losses, described=describe_samples(100, 2), by_class=False)
+
+    given = row(document(capsys)["runs"][0], "larger-validation")["left"]
+    drawn = row(document(capsys, sessions_of(home)[0])["runs"][0], "larger-validation")["left"]
+
+    assert given["squared_ratio"] != drawn["squared_ratio"]
+
+
+def test_window_and_range_at_once_are_refused(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(home, losses_of())
+
+    assert main(["causes", "--window", "--epochs", "1:5"]) == 2
+    assert "give one of them" in capsys.readouterr().err
+
+
+def test_a_range_without_evaluations_says_so(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(home, losses_of())
+
+    said = text(capsys, "--epochs", "100:200")
+
+    assert "no evaluation in the range" in said.splitlines()[0]
+
+
+def test_losses_that_are_not_finite_are_not_called_missing_evaluations(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(home, np.full((40, 100), np.nan))
+
+    assert "0 evaluations with a positive, finite loss (of 40)" in text(capsys)
 
 
 def test_a_run_without_evaluations_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

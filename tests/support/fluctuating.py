@@ -72,12 +72,13 @@ def write_run(
     plans: list[LensPlan] | None = None,
     described: dict[str, Any] | None = None,
     preset: Preset | None = None,
+    by_class: bool = True,
 ) -> tuple[SessionPaths, RunPaths]:
     """Log one run of one seed: an evaluation a row of `losses` (T, n), with `columns` beside."""
     session, (spec,) = new_session(home, {"batch-32": preset or Preset()})
     _count, samples = losses.shape
     run = session.run(spec.id)
-    add_attempt_of(run, losses, columns, checks, plans)
+    add_attempt_of(run, losses, columns, checks, plans, by_class=by_class)
     arrays = describe_samples(samples) if described is None else described
     if arrays:
         write_validation(session, DIGEST, arrays)
@@ -91,6 +92,8 @@ def add_attempt_of(
     checks: tuple[Check, ...] = (),
     plans: list[LensPlan] | None = None,
     from_step: int = 0,
+    digest: str = DIGEST,
+    by_class: bool = True,
 ) -> None:
     """Log one attempt of `run`: an evaluation every 10 steps from `from_step` on."""
     from valtui_trainer.session.documents import read_document
@@ -100,12 +103,12 @@ def add_attempt_of(
     assert spec is not None
     count, samples = losses.shape
     writer = begin_attempt(
-        run, spec, from_step, val_size=samples, validation_digest=DIGEST,
+        run, spec, from_step, val_size=samples, validation_digest=digest, by_class=by_class,
         lenses=PLANS if plans is None else plans,
     )  # fmt: skip
     writer.attempt.losses.unlink(missing_ok=True)
     writer.attempt.losses_header.unlink(missing_ok=True)
-    rows = LossRows(writer.attempt, samples, DIGEST)
+    rows = LossRows(writer.attempt, samples, digest)
     close_later(rows.close)
     means = losses.mean(axis=1)
     table = {name: np.asarray(values) for name, values in (columns or {}).items()}

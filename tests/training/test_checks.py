@@ -26,7 +26,7 @@ from valtui_trainer.training.checks.batchnorm import batchnorm_memory, last_batc
 from valtui_trainer.training.checks.frozen import frozen, zero_learning_rate
 from valtui_trainer.training.checks.overlap import overlap
 from valtui_trainer.training.checks.sampling import averaging, order, resolution
-from valtui_trainer.training.checks.start import checks_at_start, made
+from valtui_trainer.training.checks.start import checks_at_start, go_on_with_checks, made
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.timetable import make_timetable
 
@@ -466,6 +466,39 @@ def test_a_run_logs_its_checks_before_its_first_step_and_resolution_later(
         assert msgspec.to_builtins(found) == event.data
         assert found.message == event.message
     assert [check.check for check in read_checks(run)] == [*AT_START, "resolution"]
+
+
+def kinds(bench: Bench) -> list[tuple[str, str]]:
+    """Return kind and check of what a bench has logged."""
+    bench.journal.sync()
+    events = read_history(bench.run).events
+    return [(event.kind, event.data.get("check", "")) for _, event in events]
+
+
+def test_a_run_that_goes_on_with_other_data_warns_and_checks_these(
+    home: Path, digits: Path
+) -> None:
+    bench = Bench(home, preset(digits))
+    before = bench.checksum()
+
+    go_on_with_checks(bench.loop, bench.material, [], split_digest_before="another")
+
+    assert kinds(bench) == [("warning", ""), *(("check", name) for name in AT_START[1:])]
+    assert bench.checksum() == before
+
+
+def test_a_run_that_goes_on_with_its_data_makes_only_the_check_that_is_missing(
+    home: Path, digits: Path
+) -> None:
+    bench = Bench(home, preset(digits))
+    known = Check(check="resolution", outcome="sound", message="")
+
+    go_on_with_checks(bench.loop, bench.material, [known], bench.material.split_digest)
+    assert bench.loop.on_losses is None
+    go_on_with_checks(bench.loop, bench.material, [], bench.material.split_digest)
+    bench.advance(8)
+
+    assert [one for one in kinds(bench) if one[0] == "check"] == [("check", "resolution")]
 
 
 def test_a_resumed_run_makes_no_checks_and_one_begun_anew_does(home: Path, digits: Path) -> None:
