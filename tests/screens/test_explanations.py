@@ -61,7 +61,7 @@ def test_a_run_without_any_figure_is_explained_in_words(identity: str) -> None:
         ("overfitting", ("epoch 6", "0.031", "p = 0.0040")),
         ("best", ("0.287", "epoch 5.5", "0.0090", "samples: 3")),
         ("jump", ("±0.012",)),
-        ("hardest", ("5 hardest samples", "31 %", "6 %")),
+        ("hardest", ("5 hardest samples", "31 % [12, 50]", "1 %")),
         ("groups", ("10 classes", "brightness, contrast, sharpness")),
         ("verdict", ("strongest of 2",)),
     ],

@@ -99,7 +99,7 @@ def make_causes(**changes: Any) -> Causes:
         "absolute": make_volatility(0.016), "relative": make_volatility(),
         "verdict": Verdict("cause", ("finite-set", "batchnorm-statistics"), "larger-validation"),
         "sentence": SENTENCE, "checks": make_checks(), "rows": make_rows(),
-        "hardest": Hardest(0.31, 0.06, 0.01, hard), "hardest_why": "", "classes": classes,
+        "hardest": Hardest(5, 0.31, Interval(0.12, 0.5), 0.01, 0.01, hard), "hardest_why": "", "classes": classes,
         "qualities": qualities, "groups_why": "",
         "overfitting": OverfittingSince(240, 6.0, 0.031, 0.004), "overfitting_why": "",
         "best": BestFound(220, 5.5, 0.287, 0.009, (180, 200, 240)), "smallest_jump": 0.012,

@@ -60,7 +60,7 @@ class RunCurves:
         marks: signs on the validation loss: spikes, the best evaluation, values that are not finite.
         dim_until: x up to which the volatility is still the fall of the curve.
         recent: the rolling volatility's newest values, for a sparkline.
-        places: x of each evaluation, shape (T,).
+        places, steps: x and step of each evaluation, shape (T,).
         overfits_since: step from which it overfits, to be marked; None for no mark.
         resets: how often the lines were begun anew, as new objects.
         behind: the last update left training records for the next one.
@@ -73,7 +73,7 @@ class RunCurves:
         self.resets = 0
         self.places: Array = np.empty(0)
         self.overfits_since: int | None = None
-        self._steps: Array = np.empty(0)
+        self.steps: Array = np.empty(0)
         self._reset()
 
     def _reset(self) -> None:
@@ -133,7 +133,7 @@ class RunCurves:
         if total == seen:
             return False
         x = self.places = self._places(matrix)
-        self._steps = matrix.step
+        self.steps = matrix.step
         self.lines.val_loss.extend_seeds(x[seen:], matrix.loss[:, seen:])
         self.lines.accuracy.extend_seeds(x[seen:], matrix.accuracy[:, seen:])
         self._evaluations = total
@@ -189,7 +189,7 @@ class RunCurves:
     def _overfitting(self) -> tuple[Mark, ...]:
         if self.overfits_since is None or not len(self.places):
             return ()
-        x = float(np.interp(self.overfits_since, self._steps, self.places))
+        x = float(np.interp(self.overfits_since, self.steps, self.places))
         return (Mark(x, None, "◢", "overfitting"),)
 
     def _dim_until(self, line: Line) -> float | None:

@@ -60,7 +60,7 @@ def extent(causes: Causes) -> str:
     """Return what was looked at: how many evaluations, seeds, samples."""
     seeds = len(causes.seeds)
     return (
-        f"{causes.evaluations} evaluations (epochs {causes.first_epoch:.3g} to "
+        f"{texts.counted(causes.evaluations, 'evaluation')} (epochs {causes.first_epoch:.3g} to "
         f"{causes.last_epoch:.3g}) of {seeds} seed{'s' if seeds != 1 else ''}, "
         f"{causes.samples:,} validation samples"
     )
@@ -198,10 +198,11 @@ def of_hardest(causes: Causes) -> str:
     found = causes.hardest
     if found is None:
         return causes.hardest_why or "For this run it cannot be told."
-    count = max(1, round(found.fraction * causes.samples))
+    interval = f" {texts.interval(found.interval, 100)}" if found.interval else ""
+
     return (
-        f"Over {extent(causes)}: the {count} hardest samples, {100 * found.fraction:.2g} % of all, "
-        f"carry {100 * found.share:.0f} % of the squared volatility. The same search finds "
+        f"Over {extent(causes)}: the {found.count} hardest samples, {100 * found.fraction:.2g} % of all, "
+        f"carry {100 * found.share:.0f} %{interval} of the squared volatility. The same search finds "
         f"{100 * found.permuted:.0f} % where the residuals are permuted among the samples, so that "
         "none is hard: only what goes beyond that counts."
     )
@@ -253,7 +254,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         of_verdict,
         "A cause counts where the upper limit of the volatility left without it is below 90 %; one that "
         "a doubtful check also speaks for goes first. Calm: the upper limit of the volatility is below "
-        "5 % of the loss, and there is no spike. Not enough evidence: fewer than 8 degrees of freedom.",
+        "5 % of the loss, and so is every spike. Not enough evidence: fewer than 8 degrees of freedom.",
         "90 % intervals over the evaluations looked at: the whole run after its first steep fall, or "
         "others (w).",
         "Rules and thresholds were tested on runs with planted causes, set on one half of the seeds "
@@ -291,7 +292,8 @@ EXPLANATIONS: dict[str, Explanation] = {
         LEFT_FORMULA
         + "q(C) = q(L) − Σ_c (n_c/n)²·[mean of q(ℓ_i) over class c − q(L_c)]/(n_c−1): the part "
         "that samples do not share, class by class, since the set was drawn by class.",
-        "All samples; interval: the χ² limits of q(L) put through the formula.",
+        "All samples; interval: the χ² limits of q(L) put through the formula. A set that was not drawn by "
+        "class has n/(n−1)·[q(L) − Σ q(ℓ_i)/n²] instead.",
         "For independent samples Jordan 2023 (arXiv 2304.01910, theorem 2); the form by class and its "
         "use on one run were derived for valtui and checked by simulation. In four settings it "
         "predicted the volatility of a set of a quarter the size within 3 to 5 %.",
@@ -450,8 +452,9 @@ EXPLANATIONS: dict[str, Explanation] = {
         "this set cannot tell from it.",
         of_best,
         "Optimism: bootstrap over samples: choose again in each resample, score on the samples left out; half "
-        "of the difference, as one gains what the other loses. Look-alikes: paired over samples, one-sided, Bonferroni over the evaluations.",
-        "90 %; on the first seed.",
+        "of the difference, as one gains what the other loses. Look-alikes: paired over samples, one-sided, "
+        "Bonferroni over the evaluations.",
+        "90 %; on the mean over seeds.",
         DERIVED,
         "It is about these samples. Another seed may have its best elsewhere.",
         "Report the test loss, which was evaluated once; average the weights of the look-alikes.",

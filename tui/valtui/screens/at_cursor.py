@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from valtui import texts
-from valtui.feed import RunFeed, SessionFeed
+from valtui.feed import RunFeed
 from valtui_trainer.measure.best import jump_z, level_uncertainty
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.safe import safe
-from valtui_trainer.session.validation import read_validation
 
 Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
@@ -22,23 +21,26 @@ MORE_THAN_CHANCE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The losses by sample of a run's first seed, as read once; `state` says when they are out of date."""
+    """The losses by sample of a run's first seed, as read once.
+
+    Attributes:
+        state: generation and length of the seed's table then, which say whether they are out of date.
+        strata: class of each sample, where the set was drawn by class.
+    """
 
     run: str
     state: tuple[int, int]
     losses: Losses
-    labels: Integers | None
+    strata: Integers | None
 
 
 class AtCursor:
     """Reads the losses by sample of one run at a time, and keeps them."""
 
-    def __init__(self, feed: SessionFeed, reading: asyncio.Lock) -> None:
-        """Read from `feed`; `reading` is held by whoever reads new points into it."""
-        self._feed = feed
+    def __init__(self, reading: asyncio.Lock) -> None:
+        """Read while holding `reading`, as whoever reads new points into the feed does."""
         self._reading = reading
         self._rows: Rows | None = None
-        self._labels: dict[str, Integers | None] = {}
 
     def row_of(self, run: RunFeed, step: float) -> int:
         """Return the row of an evaluation of the first seed."""
@@ -61,21 +63,12 @@ class AtCursor:
         state = table.generation, len(table)
         try:
             losses = run.sample_losses(next(iter(run.seeds)))
+            strata = run.strata(losses.shape[1])
         except (SessionError, OSError):
-            losses = np.empty((0, 0), np.float32)
+            losses, strata = np.empty((0, 0), np.float32), None
         if len(losses) != state[1]:
             losses = np.empty((0, 0), np.float32)
-        labels = self._labels_of(run)
-        fits = labels is not None and losses.ndim == 2 and len(labels) == losses.shape[1]
-        return Rows(run.id, state, losses, labels if fits else None)
-
-    def _labels_of(self, run: RunFeed) -> Integers | None:
-        """Return the class of each validation sample, by which the set was drawn; None if not written."""
-        digest = run.start.validation_digest if run.start is not None else ""
-        if digest not in self._labels:
-            known: dict[str, Any] = (digest and read_validation(self._feed.paths, digest)) or {}
-            self._labels[digest] = known.get("label")
-        return self._labels[digest]
+        return Rows(run.id, state, losses, strata)
 
     def words(self, run: RunFeed, row: int) -> str:
         """Return what the evaluation in `row` says beside the one before, in one line."""
@@ -83,19 +76,19 @@ class AtCursor:
         if kept is None or row >= len(kept.losses) or kept.losses.shape[1] < 2:
             return f"{safe(run.id)}: no losses by sample here, so no jump can be judged"
         now = kept.losses[row]
-        error = level_uncertainty(now, kept.labels)
+        error = level_uncertainty(now, kept.strata)
         seed = f", seed {next(iter(run.seeds))}" if len(run.seeds) > 1 else ""
         level = f"level ±{texts.number(error, 2)} (standard error, n = {len(now):,}{seed})"
         if row == 0:
             return f"{safe(run.id)}: the first evaluation, no jump yet   {level}"
         before = kept.losses[row - 1]
-        return f"{safe(run.id)}: {jump_words(before, now, kept.labels)}   {level}"
+        return f"{safe(run.id)}: {jump_words(before, now, kept.strata)}   {level}"
 
 
-def jump_words(before: Losses, now: Losses, labels: Integers | None) -> str:
+def jump_words(before: Losses, now: Losses, strata: Integers | None) -> str:
     """Return the jump between two evaluations and whether it is more than chance."""
     jump = float(now.mean(dtype=np.float64) - before.mean(dtype=np.float64))
-    z = jump_z(before, now, labels)
+    z = jump_z(before, now, strata)
     shown = texts.number(jump, 2)
     shown = f"+{shown}" if jump > 0 else shown
     if np.isnan(z):

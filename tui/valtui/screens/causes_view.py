@@ -12,6 +12,7 @@ from valtui.widgets.group_bars import Bar, Kind
 from valtui.widgets.half_blocks import Picture
 from valtui.widgets.item_list import Item
 from valtui.widgets.sample_strip import Sample
+from valtui_trainer.measure.interval import Interval
 from valtui_trainer.measure.verdict import CAUSE_OF_CHECK
 from valtui_trainer.session.records import CHECKS, Check
 from valtui_trainer.session.safe import safe
@@ -52,7 +53,7 @@ def alarms(causes: Causes) -> list[Item]:
 
 def heads(causes: Causes) -> list[Item]:
     """Return the verdict, unless it stands above all, and the volatility it is about."""
-    volatility = Item("volatility", "", "", volatility_words(causes), "dim", 2)
+    volatility = Item("volatility", "", "", volatility_words(causes), "dim", 3)
     if causes.verdict.kind == "unsound":
         return [volatility]
     return [Item("verdict", "", "", safe(causes.sentence), "strong", 3), volatility]
@@ -60,10 +61,9 @@ def heads(causes: Causes) -> list[Item]:
 
 def volatility_words(causes: Causes) -> str:
     """Return what was looked at and how much it jumps."""
-    seeds = len(causes.seeds)
     what = (
-        f"{span_words(causes)}: {causes.evaluations} evaluations × {seeds} seed"
-        f"{'s' if seeds != 1 else ''}, {causes.samples:,} samples"
+        f"{span_words(causes)}: {texts.counted(causes.evaluations, 'evaluation')} × "
+        f"{texts.counted(len(causes.seeds), 'seed')}, {texts.counted(causes.samples, 'sample')}"
     )
     if causes.relative.constant:
         return f"{what}; no fluctuation"
@@ -123,11 +123,11 @@ def cost_words(row: Row) -> str:
     """Return what measuring the row costs."""
     if row.cost is None:
         return "cost not measured"
-    return f"cost {100 * row.cost:.0f} %" if row.cost else "no extra pass"
+    return f"cost {texts.cost(row.cost)}" if row.cost else "no extra pass"
 
 
 def facts(causes: Causes) -> list[Item]:
-    """Return what stands below the table: doubtful checks, overfitting, the best evaluation, other checks, notes."""
+    """Return what stands below the table: doubtful checks, overfitting, best, other checks, notes."""
     return [
         *(check_item(check) for check in causes.checks if check.outcome == "doubtful"),
         overfitting_item(causes),
@@ -198,7 +198,8 @@ def jump_item(causes: Causes) -> Item:
     """Return the smallest jump that this set can show."""
     if causes.smallest_jump is None:
         return Item("jump", "±", "smallest jump", "cannot be told here", "dim", 1)
-    text = f"a change below ±{texts.number(causes.smallest_jump, 2)} is within chance (z = 2, n = {causes.samples:,})"
+    change = texts.number(causes.smallest_jump, 2)
+    text = f"a change below ±{change} is within chance (z = 2, n = {causes.samples:,})"
     return Item("jump", "±", "smallest jump", text, "plain", 2)
 
 
@@ -207,11 +208,12 @@ def hardest_title(causes: Causes) -> str:
     found = causes.hardest
     if found is None:
         return f"Cannot be told: {safe(causes.hardest_why) or 'there are too few evaluations'}"
-    count = max(1, round(found.fraction * causes.samples))
-    several = "samples carry" if count != 1 else "samples carries"
+    carry = "carry" if found.count != 1 else "carries"
+    interval = whole(found.interval) or f"(n = {causes.evaluations}: no interval)"
     return (
-        f"{count} of {causes.samples:,} {several} {percent(found.share)} of the squared volatility; "
-        f"with no hard ones it would be {percent(found.permuted)}"
+        f"{found.count} of {causes.samples:,} samples {carry} {texts.share(found.share)} {interval} of the "
+        f"squared volatility ({texts.share(found.permuted)} if none were hard); single shares are "
+        "in-sample: too high"
     )
 
 
@@ -224,13 +226,15 @@ def sample(hard: Hard) -> Sample:
     """Return one sample: its picture; its class; its index and share."""
     picture = Picture.of(hard.thumbnail) if hard.thumbnail is not None else None
     label = safe(hard.label, CLASS_LENGTH)
-    return Sample(picture, (label, f"{percent(hard.share)}  #{hard.index}"))
+    label = f"class {label}" if label.isdecimal() else label
+    return Sample(picture, (label, f"{texts.share(hard.share)}  #{hard.index}"))
 
 
-def percent(share: float) -> str:
-    """Return a share in whole percent, or one digit below 10."""
-    value = 100 * share
-    return (f"{value:.0f} %" if abs(value) >= 9.95 else f"{value:.1f} %").replace("-", "−")
+def whole(interval: Interval | None) -> str:
+    """Return an interval of shares in whole percent, or nothing where there is none."""
+    if interval is None:
+        return ""
+    return f"[{100 * interval.low:.0f}, {100 * interval.high:.0f}]".replace("-", "−")
 
 
 def groups(causes: Causes) -> list[Kind | str]:
@@ -253,7 +257,7 @@ def kind_of(name: str, members: Sequence[Group]) -> Kind:
         shown, hidden = members[:MOST_CLASSES], members[MOST_CLASSES:]
         if hidden:
             carried = sum(group.share for group in hidden)
-            rest = f"{len(hidden)} more classes carry {percent(carried)}"
+            rest = f"{len(hidden)} more classes carry {texts.share(carried)}"
         members = shown
     bars = tuple(bar_of(group, total) for group in members)
     return Kind(f"groups:{name}", f"{title}   (┃ = its size)", bars, rest)
@@ -262,14 +266,11 @@ def kind_of(name: str, members: Sequence[Group]) -> Kind:
 def bar_of(group: Group, total: int) -> Bar:
     """Return one group's bar, and in words how its share compares to its size."""
     expected = group.size / total if total else 0.0
-    interval = (
-        texts.interval(group.interval, 100) if group.interval is not None else f"n={group.size}"
-    )
     return Bar(
         name=safe(group.name, CLASS_LENGTH),
         share=group.share,
         expected=expected,
-        figure=f"{100 * group.share:.0f} % {interval}".replace("-", "−"),
+        figure=f"{texts.share(group.share)} {whole(group.interval) or f'n={group.size}'}",
         words=compared(group, expected),
     )
 
@@ -279,7 +280,7 @@ def compared(group: Group, expected: float) -> str:
     if expected <= 0:
         return ""
     if group.share < 0:
-        return "against the others"
+        return "against"
     times = f"{group.share / expected:.1f}×"
     if group.interval is None or group.interval.low <= expected <= group.interval.high:
         return times

@@ -169,6 +169,9 @@ class LiveScreen(CursorCommands):
         """Catch up after another screen was on top."""
         if self.is_mounted:
             self._redraw()
+            self._scroll_to_focused()
+            if self._cursor is not None:
+                self._set_cursor(self._cursor)
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the head line, and keep the focused preset in sight."""

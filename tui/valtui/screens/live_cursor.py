@@ -29,7 +29,7 @@ class CursorCommands(WhyCommands):
         super().__init__(feed)
         self._cursor: float | None = None
         self._seen: tuple[float, float] | None = None
-        self._at_cursor = AtCursor(feed, self._reading)
+        self._at_cursor = AtCursor(self._reading)
 
     def _curves_of(self, run: RunFeed) -> RunCurves:
         raise NotImplementedError
@@ -74,10 +74,10 @@ class CursorCommands(WhyCommands):
     def _jump_at(self, x: float) -> str:
         """Return what the focused run's evaluation nearest to x says; what that needs may be read first."""
         run = self.run
-        places, steps = self._curves_of(run).places, run.val_matrix().step
-        if not len(places) or len(places) > len(steps):
+        curves = self._curves_of(run)
+        if not len(curves.places):
             return ""
-        row = self._at_cursor.row_of(run, steps[int(np.abs(places - x).argmin())])
+        row = self._at_cursor.row_of(run, curves.steps[int(np.abs(curves.places - x).argmin())])
         if self._at_cursor.is_read(run, row):
             return self._at_cursor.words(run, row)
         self._read_samples(run)
