@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from valtui.app import ValtuiApp
+from valtui.screens.causes import CausesScreen
 from valtui.screens.compare import CompareScreen
 from valtui.screens.home import HomeScreen
 from valtui.screens.live import LiveScreen
@@ -32,7 +33,7 @@ async def until(pilot: Pilot[str], condition: Callable[[], object]) -> None:
 
 
 async def draw(session: Path, into: Path) -> list[Path]:
-    """Draw the live, compare and home screens of the session's home, and return the files."""
+    """Draw the live, causes, compare and home screens of the session's home, and return the files."""
     home = session.parents[1]
     into.mkdir(parents=True, exist_ok=True)
     app = ValtuiApp(home, SessionPaths(session))
@@ -46,6 +47,11 @@ async def draw(session: Path, into: Path) -> list[Path]:
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: isinstance(app.screen, LiveScreen) and app.screen.figures)
         save("live")
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, CausesScreen) and app.screen.causes)
+        save("causes")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LiveScreen))
         await pilot.press("v")
         await until(pilot, lambda: isinstance(app.screen, CompareScreen) and app.screen._shown)
         save("compare")

@@ -18,7 +18,8 @@ import numpy as np
 
 from valtui.causes import Causes, causes
 from valtui.causes.find import evidence_of
-from valtui.feed import RunFeed, ValMatrix
+from valtui.feed import RunFeed
+from valtui.series import ValMatrix
 from valtui_trainer.measure.verdict import EXPLAINS, Evidence, judge
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.layout import SessionPaths

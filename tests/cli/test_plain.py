@@ -120,15 +120,18 @@ def test_a_loss_that_is_not_a_number_is_named(
     assert "batch-32  warning: val_loss is nan at step 10" in out
 
 
-def test_the_end_is_the_comparison(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_end_is_the_comparison_and_each_verdict(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     session, _ = make_session(home, seeds=(0, 1), steps=200)
 
     plain.follow(session)
 
-    table = capsys.readouterr().out.split("\n\n")[-1].splitlines()
+    table, verdicts = (part.splitlines() for part in capsys.readouterr().out.split("\n\n")[-2:])
     assert table[0].split()[:3] == ["run", "batch_size", "state"]
     assert [line.split()[0] for line in table[1:]] == ["batch-32", "batch-128"]
     assert "n=2" in table[1]
+    assert [line.split()[:2] for line in verdicts] == [["batch-32", "why"], ["batch-128", "why"]]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from support.open_files import close_all
 from support.sessions import begin_attempt, make_session
 from valtui.cli.main import main
 from valtui.curves import RunCurves
-from valtui.feed import AXES, SessionFeed
+from valtui.feed import SessionFeed
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import History, read_history
@@ -228,7 +228,7 @@ def check_feed(feed: SessionFeed) -> None:
         for seed in run.seeds:
             losses = run.sample_losses(seed)
             assert losses.ndim == 2
-        for axis in AXES:
+        for axis in ("step", "epoch", "time"):
             curves = RunCurves(run, axis)
             curves.update(axis)
             curves.series("val_loss", 1, visible=True, focused=True)

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from valtui.feed import Array, RunFeed, ValMatrix
+from valtui.feed import RunFeed
+from valtui.series import Array, ValMatrix
 from valtui.widgets.plot import Mark, Series
 from valtui.widgets.pyramid import Pyramid
 from valtui_trainer.measure.volatility import rolling, spikes

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from valtui.feed import RunFeed, ValMatrix
+from valtui.feed import RunFeed
+from valtui.series import ValMatrix
 from valtui_trainer.measure.best import best_evaluation, look_alikes
 from valtui_trainer.measure.comparison import (
     Mean,

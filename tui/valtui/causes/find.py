@@ -19,7 +19,8 @@ from valtui.causes.samples import (
 from valtui.causes.texts import verdict_sentence
 from valtui.causes.types import BestFound, Causes, OverfittingSince, Row, Span
 from valtui.curves import WINDOW
-from valtui.feed import RunFeed, ValMatrix
+from valtui.feed import RunFeed
+from valtui.series import ValMatrix
 from valtui_trainer.measure.best import best_evaluation, look_alikes
 from valtui_trainer.measure.contributions import hardest
 from valtui_trainer.measure.fall import first_fall

@@ -9,7 +9,8 @@ import numpy as np
 from valtui.causes.samples import FEW_SAMPLES, Samples
 from valtui.causes.texts import REMEDIES
 from valtui.causes.types import Row
-from valtui.feed import Array, RunFeed, ValMatrix
+from valtui.feed import RunFeed
+from valtui.series import Array, ValMatrix
 from valtui_trainer.measure.contributions import HardestShare
 from valtui_trainer.measure.finite import finite_left
 from valtui_trainer.measure.left import paired_left

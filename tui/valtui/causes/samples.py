@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from valtui.causes.types import Group, Hard, Hardest
-from valtui.feed import RunFeed, ValMatrix
+from valtui.feed import RunFeed
+from valtui.series import ValMatrix
 from valtui_trainer.measure.contributions import (
     HardestShare,
     contributions,

@@ -17,7 +17,8 @@ import numpy as np
 
 from valtui import texts
 from valtui.cli import output
-from valtui.feed import RunFeed, SessionFeed, ValMatrix
+from valtui.feed import RunFeed, SessionFeed
+from valtui.series import ValMatrix
 from valtui_trainer.measure.volatility import Rolling, rolling
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import SessionPaths
