@@ -48,7 +48,7 @@ async def draw(session: Path, into: Path) -> list[Path]:
         await until(pilot, lambda: isinstance(app.screen, LiveScreen) and app.screen.figures)
         save("live")
         await pilot.press("c")
-        await until(pilot, lambda: isinstance(app.screen, CausesScreen) and app.screen.causes)
+        await until(pilot, lambda: isinstance(app.screen, CausesScreen) and app.screen._shown)
         save("causes")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, LiveScreen))

@@ -111,9 +111,7 @@ async def test_samples_groups_and_checks_are_reached_at_every_size(
         if size[0] < 100:
             await sees(pilot, "[ 1 of 4 ]")
             await pilot.press("right_square_bracket")
-        text = await sees(
-            pilot, "2 of 200 samples carry", "(1 % if none", "#1000", UPPER_HALF * 4
-        )
+        text = await sees(pilot, "2 of 200 samples carry", "(1 % if none", "#1000", UPPER_HALF * 4)
         assert "cat" in text
         if size[0] < 100:
             await pilot.press("right_square_bracket")

@@ -26,7 +26,7 @@ SIZE = (160, 40)
 NO_CHECKPOINT = "No checkpoint could be written (Read-only file system); training goes on without."
 
 
-ALL_WELL = "why  No lens explains it"
+ALL_WELL = "volatility, % of the loss"
 
 
 def below(app: Any) -> str:
