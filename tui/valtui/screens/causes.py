@@ -100,15 +100,17 @@ class CausesScreen(RunCommands):
 
     def on_mount(self) -> None:
         """Show what is known, then follow."""
-        self._strip.shades = (
-            self.app.no_color
-            or self.app.native_ansi_color
-            or self.app.console.color_system in FEW_COLOURS
-        )
-        self._strip.ink_is_bright = self.app.current_theme.dark
         self._turn_page()
         self._show_known()
         self._look()
+
+    def on_screen_resume(self) -> None:
+        """Draw pictures as the terminal and the theme allow, which may have been changed meanwhile."""
+        few = self.app.console.color_system in FEW_COLOURS
+        self._strip.draw_with(
+            shades=self.app.no_color or self.app.native_ansi_color or few,
+            ink_is_bright=self.app.current_theme.dark,
+        )
 
     @work(exclusive=True, group="causes", description="measure the causes")
     async def _look(self) -> None:

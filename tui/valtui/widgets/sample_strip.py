@@ -53,8 +53,8 @@ class SampleStrip(Widget):
         self._key = key
         self._title = ""
         self._samples: tuple[Sample, ...] = ()
-        self.shades = False
-        self.ink_is_bright = True
+        self._shades = False
+        self._ink_is_bright = True
         self.selected = ""
         self._strips: list[Strip] | None = None
 
@@ -62,6 +62,12 @@ class SampleStrip(Widget):
         """Draw a sentence and the samples, the most important first, if they differ from what is drawn."""
         if (title, tuple(samples)) != (self._title, self._samples):
             self._title, self._samples = title, tuple(samples)
+            self._renew()
+
+    def draw_with(self, *, shades: bool, ink_is_bright: bool) -> None:
+        """Draw in shades instead of colours, and say whether ink is brighter than its ground."""
+        if (shades, ink_is_bright) != (self._shades, self._ink_is_bright):
+            self._shades, self._ink_is_bright = shades, ink_is_bright
             self._renew()
 
     def select(self, key: str) -> None:
@@ -184,7 +190,7 @@ class SampleStrip(Widget):
         if sample.picture is None:
             return [[Segment(shortened(NO_PICTURE, cell), dim)], *[blank] * (rows - 1)]
         drawn = draw(
-            sample.picture, size, size, shades=self.shades, ink_is_bright=self.ink_is_bright
+            sample.picture, size, size, shades=self._shades, ink_is_bright=self._ink_is_bright
         )
         lines = [[*line, Segment(" " * (cell - size))] for line in drawn]
         return lines + [blank] * (rows - len(lines))
