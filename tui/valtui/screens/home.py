@@ -71,7 +71,7 @@ class HomeScreen(SizedScreen[None]):
     def _fill_recipes(self) -> None:
         from valtui_trainer.presets.errors import PresetError
         from valtui_trainer.presets.keys import difference, show_value
-        from valtui_trainer.presets.library import Library
+        from valtui_trainer.presets.library import PLANTED, Library
         from valtui_trainer.presets.types import Preset
         from valtui_trainer.session.safe import safe
 
@@ -93,7 +93,9 @@ class HomeScreen(SizedScreen[None]):
             base = library.base()
         except PresetError:  # it says so itself, in its own line
             base = Preset()
-        for name, (path, where) in library.presets.items():
+        # Runs with a mistake made on purpose are for trials of the verdict; `valtui presets` lists them.
+        listed = {name: at for name, at in library.presets.items() if not name.startswith(PLANTED)}
+        for name, (path, where) in listed.items():
             try:
                 preset = library.preset(name).preset
                 differs = difference(preset, base)
