@@ -174,7 +174,7 @@ def summary(cases: list[Case], threshold: float) -> list[str]:
     lines = [
         f"- top cause right: {right} of {len(known)} ({100 * right / max(1, len(known)):.0f} %)",
         (
-            f"- named something else instead of saying that it does not know: "
+            f"- a wrong cause named: "
             f"{sum(is_wrong_guess(case, threshold) for case in known)} of {len(known)}"
         ),
         f"- alarms on the calm control: {alarms} of {len(calm)}",

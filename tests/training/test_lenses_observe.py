@@ -85,12 +85,23 @@ def test_trying_the_lenses_out_draws_from_no_generator_of_the_run(home: Path, di
     assert torch.equal(torch.get_rng_state(), before[2])
 
 
-def test_the_training_speed_leaves_out_what_lenses_take(home: Path, digits: Path) -> None:
+def test_the_training_speed_leaves_out_what_lenses_take(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = 0.0
+
+    def clock() -> float:
+        nonlocal passed
+        passed += 0.001
+        return passed
+
+    monkeypatch.setattr(time, "monotonic", clock)
     bench = Bench(home, preset(digits, ALL, model=BATCHNORM, eval_every="2 steps", log_every=4))
     look = bench.loop.panel.look
 
     def slow(*given: object) -> object:
-        time.sleep(1.0)
+        nonlocal passed
+        passed += 1000.0
         return look(*given)
 
     bench.loop.panel.look = slow  # type: ignore[method-assign]

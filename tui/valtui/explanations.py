@@ -240,7 +240,7 @@ LEFT_FORMULA = (
     "loss, C the loss in the counterfactual, logged at the same evaluations. "
 )
 PAIRED = (
-    "Interval (Pitman-Morgan, paired): r = q(C,L)/√(q(C)·q(L)), K = 1 + 2(1−r²)·t²/ν, "
+    "Interval (Pitman-Morgan, paired): r = q(C,L)/√(q(C)·q(L)), K = 1 + 2(1−r²)·t²/(ν−½), "
     "θ·(K ∓ √(K²−1)) with θ = q(C)/q(L)."
 )
 
@@ -540,7 +540,7 @@ EXPLANATIONS: dict[str, Explanation] = {
         "low and says little.",
         of_check("overlap", "Digests of all images, compared to the byte."),
         "Number of validation images whose bytes are also those of a training image.",
-        "All images of both sets; from 1 % of the validation images on it has failed.",
+        "All images of both sets; doubtful from one on, failed from 5 % of the validation images on.",
         "Seen in threads that we read; arithmetic.",
         "Near copies (another crop, another JPEG quality, the same patient) are not found.",
         "Take them out of one of the two sets; split by patient or scene. Free.",
@@ -553,7 +553,7 @@ EXPLANATIONS: dict[str, Explanation] = {
             "resolution", "From the losses of single samples at two neighbouring evaluations."
         ),
         "2·sd(Δℓ_i)/√n over the mean loss (z = 2).",
-        "All samples, first seed; doubtful above 5 % of the loss, or below 30 samples.",
+        "All samples, first seed; doubtful below 30 samples, and above 5 % of the loss unless these are the first two evaluations, when samples still part widely.",
         DERIVED,
         "It changes in the course of training, as the samples' losses do.",
         "More validation samples: four times as many halve it, and evaluations take four times as long.",

@@ -51,6 +51,13 @@ def percent(found: Volatility) -> str:
     return text + (f" ▲{len(found.spikes)}" if found.spikes else "")
 
 
+def percent_interval(found: Interval | None) -> str:
+    """Return the interval of a fraction in whole percent, or nothing where there is none."""
+    if found is None:
+        return ""
+    return f"[{100 * found.low:.0f}, {100 * found.high:.0f}]".replace("-", "−")
+
+
 def counted(count: int, what: str) -> str:
     """Return a number with its noun, in the plural where it must be."""
     return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from valtui import texts
-from valtui.causes.rows import rows_of
+from valtui.causes.rows import in_order, rows_of
 from valtui.causes.samples import (
     FRACTION,
     Samples,
@@ -28,7 +28,7 @@ from valtui_trainer.measure.optimism import optimism
 from valtui_trainer.measure.overfitting import overfitting
 from valtui_trainer.measure.resolution import smallest_jump
 from valtui_trainer.measure.rolling import FEWEST_FOR_INTERVAL
-from valtui_trainer.measure.verdict import CAUSE_OF_LENS, Evidence, Verdict, judge
+from valtui_trainer.measure.verdict import Evidence, judge
 from valtui_trainer.measure.volatility import LEVEL, Volatility, pseudo_residuals, volatility
 from valtui_trainer.session.checks import read_checks
 from valtui_trainer.session.records import Check
@@ -134,21 +134,6 @@ def evidence_of(
         left={row.id: row.left for row in rows},
         largest_spike=largest,
     )
-
-
-def in_order(rows: Sequence[Row], verdict: Verdict) -> tuple[Row, ...]:
-    """Return `rows` with the causes as the verdict ranks them, then by volatility left; others after."""
-    ranked = [
-        lens for cause in verdict.causes for lens, one in CAUSE_OF_LENS.items() if one == cause
-    ]
-
-    def place(row: Row) -> tuple[int, float]:
-        if row.kind != "cause":
-            return len(ranked) + 1, 0.0
-        left = row.left.value if row.left is not None else np.inf
-        return (ranked.index(row.id), 0.0) if row.id in ranked else (len(ranked), left)
-
-    return tuple(sorted(rows, key=place))
 
 
 def overfitting_of(matrix: ValMatrix) -> tuple[OverfittingSince | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from valtui.series import Array, ValMatrix
 from valtui_trainer.measure.contributions import HardestShare
 from valtui_trainer.measure.finite import finite_left
 from valtui_trainer.measure.left import paired_left
+from valtui_trainer.measure.verdict import CAUSE_OF_LENS, Verdict
 from valtui_trainer.measure.volatility import q
 from valtui_trainer.session.records import LensPlan
 
@@ -25,20 +27,31 @@ FEWEST = 3
 def rows_of(
     run: RunFeed, matrix: ValMatrix, samples: Samples, hard: HardestShare | None
 ) -> tuple[Row, ...]:
-    """Return all rows: causes by volatility left, those without an answer last; then the others."""
+    """Return all rows, not yet in order."""
     plans = {plan.name: plan for plan in run.start.lenses} if run.start is not None else {}
     scale = measured_over_planned(run, plans)
-    causes = [
+    return (
         larger_validation(matrix, samples),
         logged("exact-batchnorm", "cause", matrix, matrix.precise, plans, scale),
         logged("calibrated-outputs", "cause", matrix, matrix.calibrated, plans, scale),
-    ]
-    causes.sort(key=lambda row: row.left.value if row.left is not None else np.inf)
-    return (
-        *causes,
         logged("averaged-weights", "remedy", matrix, matrix.averaged, plans, scale),
         without_hardest(samples, hard),
     )
+
+
+def in_order(rows: Sequence[Row], verdict: Verdict) -> tuple[Row, ...]:
+    """Return `rows` with the causes as the verdict ranks them, then by volatility left; others after."""
+    ranked = [
+        lens for cause in verdict.causes for lens, one in CAUSE_OF_LENS.items() if one == cause
+    ]
+
+    def place(row: Row) -> tuple[int, float]:
+        if row.kind != "cause":
+            return len(ranked) + 1, 0.0
+        left = row.left.value if row.left is not None else np.inf
+        return (ranked.index(row.id), 0.0) if row.id in ranked else (len(ranked), left)
+
+    return tuple(sorted(rows, key=place))
 
 
 def larger_validation(matrix: ValMatrix, samples: Samples) -> Row:

@@ -54,9 +54,7 @@ REMEDIES = {
 def left(found: Left) -> str:
     """Return a volatility left in percent with its interval."""
     value = "0 % (estimate below zero)" if found.ratio < 0 else f"{100 * found.value:.0f} %"
-    if found.interval is None:
-        return value
-    return f"{value} [{100 * found.interval.low:.0f}, {100 * found.interval.high:.0f}]"
+    return f"{value} {texts.percent_interval(found.interval)}".rstrip()
 
 
 def briefly(found: Left) -> str:

@@ -16,9 +16,8 @@ from valtui_trainer.session.listing import find_run, find_session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from valtui.causes import Causes, Group
+    from valtui.causes import Causes, Group, Hardest
     from valtui.feed import RunFeed, SessionFeed
-    from valtui_trainer.measure.interval import Interval
 
 SIGNS = {"sound": "✓", "doubtful": "?", "failed": "✕", "unknown": "–"}
 MOST_SAMPLES = 5
@@ -180,7 +179,7 @@ def write_samples(found: Causes) -> None:
         carry = "carries" if hard.count == 1 else "carry"
         output.line(
             f"  the hardest {hard.count} of {texts.counted(found.samples, 'sample')} {carry} "
-            f"{share_of(hard.share, hard.interval)} of the squared volatility, chosen and scored "
+            f"{share_of(hard)} of the squared volatility, chosen and scored "
             f"crosswise ({texts.share(hard.permuted)} where none is hard)"
         )
         output.line("    shares of single ones are in-sample, so too high:")
@@ -198,7 +197,7 @@ def write_samples(found: Causes) -> None:
     for group in groups:
         kind = "class " if group.kind == "class" else ""
         output.line(
-            f"    {kind}{group.name}: {share_of(group.share, group.interval)} "
+            f"    {kind}{group.name}: {share_of(group)} "
             f"({group_words(group.share, group.size, found.samples)})"
         )
     if found.groups_why:
@@ -211,10 +210,6 @@ def by_kind(groups: Sequence[Group]) -> list[list[Group]]:
     return [[group for group in groups if group.kind == kind] for kind in kinds]
 
 
-def share_of(share: float, interval: Interval | None) -> str:
+def share_of(found: Hardest | Group) -> str:
     """Return a share of the squared volatility with its interval."""
-    if interval is None:
-        return texts.share(share)
-    return f"{texts.share(share)} [{100 * interval.low:.0f}, {100 * interval.high:.0f}]".replace(
-        "-", "−"
-    )
+    return f"{texts.share(found.share)} {texts.percent_interval(found.interval)}".rstrip()

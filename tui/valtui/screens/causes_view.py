@@ -12,7 +12,6 @@ from valtui.widgets.group_bars import Bar, Kind
 from valtui.widgets.half_blocks import Picture
 from valtui.widgets.item_list import Item
 from valtui.widgets.sample_strip import Sample
-from valtui_trainer.measure.interval import Interval
 from valtui_trainer.measure.verdict import CAUSE_OF_CHECK
 from valtui_trainer.session.records import CHECKS, Check
 from valtui_trainer.session.safe import safe
@@ -209,7 +208,7 @@ def hardest_title(causes: Causes) -> str:
     if found is None:
         return f"Cannot be told: {safe(causes.hardest_why) or 'there are too few evaluations'}"
     carry = "carry" if found.count != 1 else "carries"
-    interval = whole(found.interval) or f"(n = {causes.evaluations}: no interval)"
+    interval = texts.percent_interval(found.interval) or f"(n = {causes.evaluations}: no interval)"
     return (
         f"{found.count} of {causes.samples:,} samples {carry} {texts.share(found.share)} {interval} of the "
         f"squared volatility ({texts.share(found.permuted)} if none were hard); single shares are "
@@ -228,13 +227,6 @@ def sample(hard: Hard) -> Sample:
     label = safe(hard.label, CLASS_LENGTH)
     label = f"class {label}" if label.isdecimal() else label
     return Sample(picture, (label, f"{texts.share(hard.share)}  #{hard.index}"))
-
-
-def whole(interval: Interval | None) -> str:
-    """Return an interval of shares in whole percent, or nothing where there is none."""
-    if interval is None:
-        return ""
-    return f"[{100 * interval.low:.0f}, {100 * interval.high:.0f}]".replace("-", "−")
 
 
 def groups(causes: Causes) -> list[Kind | str]:
@@ -270,7 +262,7 @@ def bar_of(group: Group, total: int) -> Bar:
         name=safe(group.name, CLASS_LENGTH),
         share=group.share,
         expected=expected,
-        figure=f"{texts.share(group.share)} {whole(group.interval) or f'n={group.size}'}",
+        figure=f"{texts.share(group.share)} {texts.percent_interval(group.interval) or f'n={group.size}'}",
         words=compared(group, expected),
     )
 

@@ -142,18 +142,21 @@ def zero_learning_rate(
             message="An epoch with a learning rate of zero tells nothing: the loss is not finite.",
         )
     moves = abs(change) >= MOVES
-    told = (
-        f"With a learning rate of zero an epoch moves the validation loss by {100 * change:+.2g} %"
-    )
+    told = f"With a learning rate of zero an epoch changes the validation loss by {signed(100 * change)} %"
     return Check(
         check="zero-learning-rate",
         outcome="doubtful" if moves else "sound",
         figure=100 * change,
         unit="%",
         message=(
-            f"{told} ({before:.5g} to {after:.5g}): it is {what} that moves it, not the weights; try a "
+            f"{told} ({before:.5g} to {after:.5g}): this comes from {what}, not from the weights; try a "
             "larger batch_size or another model.batchnorm_momentum."
             if moves
             else f"{told}, so that {what} hold still where the weights do."
         ),
     )
+
+
+def signed(percent: float) -> str:
+    """Return a change with its sign, to two digits."""
+    return f"{percent:+.2g}".replace("-", "−")
