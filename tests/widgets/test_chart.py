@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Region
@@ -365,6 +365,7 @@ VALUES = st.one_of(
     st.integers(1, 12),
     st.booleans(),
 )
+@example([[1.797693124862316e308], [-6.000000016000003e299]], 1, 1, False)
 def test_whatever_the_values_a_picture_can_be_drawn(
     values: list[list[float]], columns: int, rows: int, log: bool
 ) -> None:

@@ -55,7 +55,8 @@ def percent_interval(found: Interval | None) -> str:
     """Return the interval of a fraction in whole percent, or nothing where there is none."""
     if found is None:
         return ""
-    return f"[{100 * found.low:.0f}, {100 * found.high:.0f}]".replace("-", "−")
+    low, high = (f"{round(100 * bound)}" for bound in (found.low, found.high))
+    return f"[{low}, {high}]".replace("-", "−")
 
 
 def counted(count: int, what: str) -> str:

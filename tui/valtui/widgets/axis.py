@@ -58,6 +58,7 @@ class Scale:
             share = (math.log10(value) - math.log10(self.lo)) / self._decades
         else:
             share = (value - self.lo) / (self.hi - self.lo)
+        share = min(max(0.0, share), 1.0)  # the largest floats are too far away to be subtracted
         return min(max(int(((1.0 - share) * (4 * rows - 1) + 0.5) // 4), 0), rows - 1)
 
 
