@@ -115,6 +115,20 @@ class Lenses(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     most: Positive | Literal["auto"] = "auto"
 
 
+class Evaluation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What of the weights is evaluated; training itself goes on as it would.
+
+    Attributes:
+        exact_batchnorm: re-estimate BatchNorm's statistics on a fixed training subset before each
+            evaluation, for that evaluation alone.
+        averaged_weights: evaluate the exponential average of the weights (half-life half an epoch),
+            with re-estimated statistics.
+    """
+
+    exact_batchnorm: bool = False
+    averaged_weights: bool = False
+
+
 class Fault(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A mistake made on purpose, to test the diagnosis; only presets called `planted-…` may hold one.
 
@@ -171,6 +185,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     label_smoothing: Fraction = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
     lenses: Lenses = field(default_factory=Lenses)
+    evaluation: Evaluation = field(default_factory=Evaluation)
     fault: Fault = field(default_factory=Fault)
     eval_every: Positive | Annotated[str, Meta(pattern=EVERY)] = 0.25
     log_every: Count | Literal["auto"] = "auto"

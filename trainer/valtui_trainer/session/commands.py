@@ -16,11 +16,15 @@ from valtui_trainer.session.tail import Tail
 
 
 def send(
-    session: SessionPaths, command: CommandName, run: str | None = None, spec: RunSpec | None = None
+    session: SessionPaths,
+    command: CommandName,
+    run: str | None = None,
+    spec: RunSpec | None = None,
+    probe: str | None = None,
 ) -> str:
     """Put a command into the session's folder and return its id, which sorts by time."""
     name = f"{time.time_ns():020d}-{secrets.token_hex(3)}"
-    document = Command(id=name, command=command, run=run, spec=spec)
+    document = Command(id=name, command=command, run=run, spec=spec, probe=probe)
     write_document(session.commands / f"{name}.json", document)
     return name
 

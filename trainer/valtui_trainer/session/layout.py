@@ -18,6 +18,9 @@ from valtui_trainer.session.errors import SessionError
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 FEW_BYTES = 2_000_000_000
+START = "start.pt"
+"""The checkpoint that a probe, a proof or a run beside starts from, linked into its own folder."""
+
 SESSION_ID = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[a-z0-9.+~-]{1,40}-[0-9a-f]{6}")
 ID_TIME = "%Y%m%dT%H%M%SZ"
 UTC_TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -164,6 +167,8 @@ class SessionPaths:
         self.events = folder / "events.jsonl"
         self.commands = folder / "commands"
         self.runs = folder / "runs"
+        self.probes = folder / "probes"
+        self.proofs = folder / "proofs"
 
     def validation(self, digest: str) -> Path:
         """Return the file that describes the validation split of that digest."""
@@ -172,6 +177,14 @@ class SessionPaths:
     def run(self, run: str) -> RunPaths:
         """Return the files of one run."""
         return RunPaths(self.runs / run)
+
+    def probe(self, probe: str) -> ProbePaths:
+        """Return the files of one probe."""
+        return ProbePaths(self.probes / probe)
+
+    def proof(self, proof: str) -> ProofPaths:
+        """Return the files of one proof."""
+        return ProofPaths(self.proofs / proof)
 
     def run_ids(self) -> list[str]:
         """Return the ids of the runs whose `run.json` is complete.
@@ -200,6 +213,7 @@ class RunPaths:
         self.checkpoints = folder / "checkpoints"
         self.attempts = folder / "attempts"
         self.checks = folder / "checks"
+        self.start = folder / START
 
     def attempt(self, number: int) -> AttemptPaths:
         """Return the files of one attempt."""
@@ -218,6 +232,39 @@ class RunPaths:
         """Return the newest attempt, or None before the first."""
         numbers = self.attempt_numbers()
         return self.attempt(numbers[-1]) if numbers else None
+
+
+class ProbePaths:
+    """The files of one probe."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at the probe in `folder`; nothing is read or made."""
+        self.folder = folder
+        self.id = folder.name
+        self.spec = folder / "probe.json"
+        self.start = folder / START
+        self.lock = folder / "probe.lock"
+        self.arms = folder / "arms"
+        self.events = folder / "events.jsonl"
+        self.heartbeat = folder / "heartbeat"
+        self.log = folder / "trainer.log"
+        self.result = folder / "result.json"
+
+    def arm(self, arm: str) -> Path:
+        """Return the evaluations of one arm, or of `base`."""
+        return self.arms / arm / "val.jsonl"
+
+
+class ProofPaths:
+    """The files of one proof."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look at the proof in `folder`; nothing is read or made."""
+        self.folder = folder
+        self.id = folder.name
+        self.spec = folder / "proof.json"
+        self.start = folder / START
+        self.result = folder / "result.json"
 
 
 class AttemptPaths:

@@ -95,10 +95,31 @@ class Event(Struct, kw_only=True):
     data: dict[str, Any] = field(default_factory=dict)
 
 
+class Fork(Struct, frozen=True, kw_only=True):
+    """A checkpoint of a run that something else starts from: a run beside, or a probe.
+
+    Attributes:
+        run: whose checkpoint it is.
+        file, sha256: of the checkpoint.
+        step, epoch: of the run, there.
+        epochs: of the run's preset: what its learning-rate schedule spans; beyond its end the
+            schedule stays where it ended.
+    """
+
+    run: str
+    file: str
+    sha256: str
+    step: int
+    epoch: float
+    epochs: float
+
+
 class RunSpec(Struct, frozen=True, kw_only=True):
     """`run.json`: what a run is. Written once, before its process exists.
 
     Attributes:
+        fork: where it starts; None: from scratch. The checkpoint lies beside this file, as `start.pt`.
+        proof: id of the proof it belongs to; empty: none.
         position: its place in the session, which decides its key and colour.
         data_root: where torchvision's sets lie or are downloaded to; empty: `data` in the home folder.
         allow_code: whether the model may be the user's own, `module:Class`.
@@ -116,6 +137,8 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     data_root: str = ""
     allow_code: bool = False
     code_path: str = ""
+    fork: Fork | None = None
+    proof: str = ""
     schema: int = SCHEMA
 
 
@@ -273,16 +296,148 @@ class Exit(Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-CommandName = Literal["start", "stop", "pause", "resume"]
+class ProbeSpec(Struct, frozen=True, kw_only=True):
+    """`probes/<id>/probe.json`: what a probe trains. Written once, before its process exists.
+
+    The checkpoint lies beside it, as `start.pt`.
+
+    Attributes:
+        run: the run that is probed; it is only read.
+        arms: what is compared with the base, by id (`presets.arms`).
+        replicas: K, of the base and of each arm; even, for the first look comes at half of them.
+        evaluations: J, of each replica, at the run's own spacing.
+        minutes: of wall time; what is not done by then is left out.
+        pause_run: whether the run waits meanwhile (they share a device).
+    """
+
+    id: str
+    created: str
+    run: str
+    fork: Fork
+    arms: list[str]
+    replicas: int
+    evaluations: int
+    minutes: float
+    pause_run: bool = False
+    schema: int = SCHEMA
+
+
+class ArmLook(Struct, frozen=True, kw_only=True):
+    """What a look at a probe found of one arm.
+
+    Attributes:
+        left: the arm's volatility over the base's, both relative to their loss; None: no estimate.
+        low, high: 95 % F interval of `left`.
+        replicas, evaluations: that it rests on, of the arm.
+        mean_change: of the mean loss against the base's, as a fraction of it.
+        note: why there is no figure, or a replica is missing; empty where all is well.
+    """
+
+    arm: str
+    left: float | None
+    low: float | None
+    high: float | None
+    replicas: int
+    evaluations: int
+    mean_change: float | None = None
+    note: str = ""
+
+
+class NoiseScale(Struct, frozen=True, kw_only=True):
+    """The gradient noise scale at a checkpoint, in images (McCandlish 2018, A.1).
+
+    Attributes:
+        value: B_simple = S/|G|²; None where |G|² is not told from zero.
+        low, high: 90 % interval; `high` None: unbounded.
+        batches: that it rests on, of `batch_size` images each.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    batches: int
+    batch_size: int
+    note: str = ""
+
+
+class ProbeResult(Struct, frozen=True, kw_only=True):
+    """`probes/<id>/result.json`: how a probe ended, and what it found. Written once, at its end.
+
+    Attributes:
+        status: done; cancelled; out-of-time: the budget was over first; failed: `reason` says why.
+        looks: at half and at all of the replicas, as many as were reached.
+    """
+
+    status: Literal["done", "cancelled", "out-of-time", "failed"]
+    ended: str
+    seconds: float
+    reason: str = ""
+    looks: list[list[ArmLook]] = []
+    noise_scale: NoiseScale | None = None
+    steps: int = 0
+    engine: str = ""
+    schema: int = SCHEMA
+
+
+class ProofSpec(Struct, frozen=True, kw_only=True):
+    """`proofs/<id>/proof.json`: what is to be proven, and what was predicted. Written once.
+
+    Attributes:
+        arm: arm or remedy, by id.
+        run: the run it is about.
+        arm_run, control_run: the runs beside; the control is `run` itself where that has enough
+            later evaluations.
+        predicted: the volatility left that probe or lens promised; None: nothing was predicted.
+        predicted_low, predicted_high: its interval.
+        predicted_by: `probe <id>`, `lens`, or empty.
+    """
+
+    id: str
+    created: str
+    run: str
+    arm: str
+    fork: Fork
+    arm_run: str
+    control_run: str
+    predicted: float | None = None
+    predicted_low: float | None = None
+    predicted_high: float | None = None
+    predicted_by: str = ""
+    schema: int = SCHEMA
+
+
+class ProofResult(Struct, frozen=True, kw_only=True):
+    """`proofs/<id>/result.json`: what came out, at the look that decided. Written once.
+
+    Attributes:
+        outcome: as `measure.proof` has it.
+        left: the arm's volatility over the control's after the fork; `low`, `high`: 96.7 % interval.
+        evaluations: of each seed, at the look.
+    """
+
+    outcome: Literal["holds", "does-not-hold", "undecided"]
+    decided: str
+    left: float | None
+    low: float | None
+    high: float | None
+    evaluations: int
+    schema: int = SCHEMA
+
+
+CommandName = Literal["start", "stop", "pause", "resume", "probe", "cancel"]
 
 
 class Command(Struct, frozen=True, kw_only=True):
-    """One wish of a screen or command line, answered by an event that names its id."""
+    """One wish of a screen or command line, answered by an event that names its id.
+
+    `probe` and `cancel` name a probe in `probe`.
+    """
 
     id: str
     command: CommandName
     run: str | None = None
     spec: RunSpec | None = None
+    probe: str | None = None
 
 
 class LossesHeader(Struct, frozen=True, kw_only=True):

@@ -35,7 +35,11 @@ def warnings(home: Path) -> list[str]:
 
 
 def command(
-    session: SessionPaths, name: CommandName, run: str | None, spec: RunSpec | None = None
+    session: SessionPaths,
+    name: CommandName,
+    run: str | None,
+    spec: RunSpec | None = None,
+    probe: str | None = None,
 ) -> str:
     """Send a command and make sure that somebody is there to take it up; return its id.
 
@@ -43,7 +47,7 @@ def command(
         SessionError: it cannot be written, with what stops a run all the same.
     """
     try:
-        identity = send(session, name, run, spec)
+        identity = send(session, name, run, spec, probe)
         ensure_supervisor(session)
     except OSError as error:
         pid = holder(session.run(run).lock) if name == "stop" and run is not None else None
