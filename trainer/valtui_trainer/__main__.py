@@ -12,6 +12,10 @@ def main(arguments: list[str]) -> int:
         from valtui_trainer.training.attempt import main as run
 
         return run(arguments[1])
+    if task == "probe":
+        from valtui_trainer.training.probe.task import main as probe
+
+        return probe(arguments[1])
     if task == "validate":
         from valtui_trainer.training.validate import main as validate
 
@@ -29,7 +33,7 @@ def main(arguments: list[str]) -> int:
 
         return doctor()
     sys.stderr.write(
-        "usage: python -m valtui_trainer run ATTEMPT | validate | weights | check | doctor\n"
+        "usage: python -m valtui_trainer run ATTEMPT | probe FOLDER | validate | weights | check | doctor\n"
     )
     return 2
 

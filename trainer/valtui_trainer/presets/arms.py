@@ -63,7 +63,11 @@ def with_batch_size(factor: int) -> Change:
 def without_dropout(preset: Preset) -> Preset | str:
     """Take the dropout out."""
     if preset.model.dropout == 0:
-        own = "" if preset.model.name in OWN_MODELS else ", or the model's own, which no setting changes"
+        own = (
+            ""
+            if preset.model.name in OWN_MODELS
+            else ", or the model's own, which no setting changes"
+        )
         return f"model.dropout is 0{own}."
     return replace(preset, model=replace(preset.model, dropout=0.0))
 
@@ -125,7 +129,9 @@ def with_exact_batchnorm(preset: Preset) -> Preset | str:
 def with_larger_validation(preset: Preset) -> Preset | str:
     """Evaluate on all validation images there are."""
     if preset.val_size is None:
-        return "all validation images there are are used (val_size is not set); split off or add more."
+        return (
+            "all validation images there are are used (val_size is not set); split off or add more."
+        )
     return replace(preset, val_size=None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from valtui_trainer.session.checkpoints import link
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import (
@@ -39,12 +40,18 @@ def create_session(home: Path, spec: SessionSpec, runs: list[RunSpec]) -> Sessio
 
 
 def add_run(session: SessionPaths, spec: RunSpec) -> RunPaths:
-    """Make the folder of one run; a run that is there already is left as it is."""
+    """Make the folder of one run; a run that is there already is left as it is.
+
+    Raises:
+        FileNotFoundError: the checkpoint that it starts from is gone.
+    """
     run = session.run(spec.id)
     make_folder(run.folder)
     make_folder(run.checkpoints)
     make_folder(run.attempts)
     if not run.spec.exists():
+        if spec.fork is not None:
+            link(session.proof(spec.proof).start, run.start)
         write_document(run.spec, spec)
     return run
 

@@ -23,6 +23,7 @@ from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, 
 from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.locks import Lock, acquire, holder
 from valtui_trainer.session.patience import NO_ROOM
+from valtui_trainer.session.probes import probe_ids, probe_status
 from valtui_trainer.session.records import Command, Exit, RunSpec, SessionSpec
 from valtui_trainer.session.state import (
     RESTARTED,
@@ -248,6 +249,10 @@ class Supervisor:
             return True
         if command.command == "start":
             return self.add(command)
+        if command.command == "probe":
+            return self.probe(command)
+        if command.command == "cancel":
+            return self.cancel(command)
         found = {run.id: run for run, _ in self.runs()}
         run = found.get(command.run or "")
         if run is None:
@@ -299,8 +304,38 @@ class Supervisor:
             return self.answer(command, "refused: the command brings no run")
         if command.spec.id in self.session.run_ids():
             return self.answer(command, f"refused: {command.spec.id} is in the session already")
-        add_run(self.session, command.spec)
+        try:
+            add_run(self.session, command.spec)
+        except FileNotFoundError:
+            return self.answer(command, "refused: the checkpoint that it starts from is gone")
         return self.answer(command, f"queued {command.spec.id}")
+
+    def probe(self, command: Command) -> bool:
+        """Start the process of a probe; how it ends stands in its own folder."""
+        probe = self.session.probe(command.probe or "")
+        if command.probe not in probe_ids(self.session):
+            return self.answer(command, "refused: there is no such probe")
+        if probe.log.exists():
+            return self.answer(command, "refused: it has been started already")
+        spec = read_document(self.session.run(command.run or "").spec, RunSpec)
+        threads = str(spec.threads) if spec is not None else "1"
+        try:
+            detached(
+                ["-m", "valtui_trainer", "probe", str(probe.folder)],
+                probe.log,
+                {"OMP_NUM_THREADS": threads},
+            )
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise
+            return self.answer(command, f"refused: it could not be started: {error.strerror}")
+        return self.answer(command, f"started the probe {probe.id}")
+
+    def cancel(self, command: Command) -> bool:
+        """Answer the wish to cancel a probe, whose own process hears it."""
+        probe = self.session.probe(command.probe or "")
+        live = command.probe in probe_ids(self.session) and probe_status(probe).live
+        return self.answer(command, "told the probe" if live else "refused: no such probe is alive")
 
     def answered_by_trainer(self, run: RunPaths, command: Command) -> bool:
         """Tell whether an attempt's events answer `command`."""

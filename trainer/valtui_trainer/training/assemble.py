@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from valtui_trainer.presets.types import Preset
-from valtui_trainer.session.records import RunSpec
+from valtui_trainer.session.records import Fork, RunSpec
 from valtui_trainer.training import faults, generators, models
 from valtui_trainer.training.augment import build as build_augmentation
 from valtui_trainer.training.checks.overlap import common_rows
@@ -84,14 +84,14 @@ def read_split(spec: RunSpec, home: Path) -> tuple[Parts, Split]:
     return parts, faults.inject(found, preset.fault, preset.split_seed)
 
 
-def timetable_of(preset: Preset, train_size: int) -> Timetable:
-    """Return the timetable of a preset.
+def timetable_of(preset: Preset, train_size: int, fork: Fork | None = None) -> Timetable:
+    """Return the timetable of a preset, from scratch or from a fork on.
 
     Raises:
         DataError: the batch is larger than the training set and nothing is left.
     """
     try:
-        return make_timetable(preset, train_size)
+        return make_timetable(preset, train_size, fork)
     except ValueError as error:
         raise DataError(str(error)) from None
 
@@ -104,7 +104,7 @@ def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = 
     """
     preset = spec.preset
     parts, found = read_split(spec, home)
-    timetable = timetable_of(preset, len(found.train.labels))
+    timetable = timetable_of(preset, len(found.train.labels), spec.fork)
     mean, deviation = channel_statistics(found.train)
     room = memory_for_data(device) if room is None else room
 

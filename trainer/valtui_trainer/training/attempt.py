@@ -22,7 +22,7 @@ from valtui_trainer.session.locks import acquire
 from valtui_trainer.session.patience import Patience
 from valtui_trainer.session.records import Final, RunSpec
 from valtui_trainer.supervise.launch import BUSY, ensure_supervisor
-from valtui_trainer.training.control import LONG_DEADLINE, Control, say
+from valtui_trainer.training.control import LONG_DEADLINE, Control, control_of_run, say
 from valtui_trainer.training.journal import Clock, Journal
 
 OOM_SCORE = "500"
@@ -54,7 +54,7 @@ def run_attempt(folder: Path) -> int:
         say("Another process trains this run already; this one ends.")
         return BUSY
     prefer_to_die_first()
-    control = wait_for_room(lambda: Control(places.session, places.run, places.attempt))
+    control = wait_for_room(lambda: control_of_run(places.session, places.run, places.attempt))
     control.begin()
     clock = Clock()
     journal = Journal(places.attempt, control, clock)

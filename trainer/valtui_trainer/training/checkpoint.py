@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from valtui_trainer.session.checkpoints import checkpoint_files, file_name, step_of
 from valtui_trainer.session.documents import write_bytes
 
 State = dict[str, Any]
@@ -30,21 +31,6 @@ class Written:
     name: str
     sha256: str
     size: int
-
-
-def file_name(step: int) -> str:
-    """Return the name of the checkpoint of `step`; names sort by step."""
-    return f"step-{step:09d}.pt"
-
-
-def step_of(path: Path) -> int:
-    """Return the step of a checkpoint file."""
-    return int(path.stem.removeprefix("step-"))
-
-
-def checkpoint_files(folder: Path) -> list[Path]:
-    """Return the checkpoints in `folder`, oldest first."""
-    return sorted(folder.glob("step-*.pt"))
 
 
 def write(folder: Path, state: State) -> Written:

@@ -17,10 +17,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from valtui_trainer.session.commands import Inbox, answered_ids
 from valtui_trainer.session.heartbeat import HeartbeatFile
-from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths
+from valtui_trainer.session.layout import AttemptPaths, ProbePaths, RunPaths, SessionPaths
 from valtui_trainer.session.machine import boot_id
 from valtui_trainer.session.records import Command, Event, Heartbeat
 from valtui_trainer.session.state import BOOT_DIGITS
@@ -43,8 +44,14 @@ class Control:
         loop: counts the loop's steps, so that an observer sees it move.
     """
 
-    def __init__(self, session: SessionPaths, run: RunPaths, attempt: AttemptPaths) -> None:
-        """Prepare to take up commands for `run`; nothing runs yet."""
+    def __init__(self, inbox: Inbox, concerns: Callable[[Command], bool], heartbeat: Path) -> None:
+        """Prepare to take up commands; nothing runs yet.
+
+        Args:
+            inbox: where they come from.
+            concerns: tells which are for this process.
+            heartbeat: the file that is beaten into.
+        """
         self.stop = False
         self.stop_reason = ""
         self.paused = False
@@ -58,9 +65,9 @@ class Control:
         self.memory = 0
         self.left: Callable[[], float | None] = lambda: None
         self.changed = threading.Event()
-        self._run = run
-        self._inbox = Inbox(session, answered(session, run))
-        self._heartbeat = HeartbeatFile(attempt.heartbeat)
+        self._inbox = inbox
+        self._concerns = concerns
+        self._heartbeat = HeartbeatFile(heartbeat)
         self._beats = 0
         self._loop_seen, self._loop_at = -1, time.monotonic()
         self._dumped_loop = -1
@@ -141,7 +148,7 @@ class Control:
             if number == signal.SIGTERM:
                 self._on_term()
         for command in self._inbox.take():
-            if command.run == self._run.id:
+            if self._concerns(command):
                 self._take(command)
         self.beat()
         self._dump_if_hung()
@@ -171,6 +178,8 @@ class Control:
     def _take(self, command: Command) -> None:
         if command.command == "stop":
             self.stop, self.stop_reason = True, "stopped by command"
+        elif command.command == "cancel":
+            self.stop, self.stop_reason = True, "cancelled"
         elif command.command == "pause":
             self.paused = True
         elif command.command == "resume":
@@ -194,11 +203,29 @@ class Control:
             kill_own_group()
 
 
-def answered(session: SessionPaths, run: RunPaths) -> set[str]:
-    """Return the ids of the commands that somebody answered already."""
-    by_supervisor = Tail(session.events, Event).read()
-    found = {str(event.data.get("id")) for event in by_supervisor if event.kind == "command"}
-    return found.union(*(answered_ids(run.attempt(number)) for number in run.attempt_numbers()))
+def control_of_run(session: SessionPaths, run: RunPaths, attempt: AttemptPaths) -> Control:
+    """Return the control of an attempt: it takes up what is for its run and nobody answered."""
+    answered = answered_by_supervisor(session).union(
+        *(answered_ids(run.attempt(number)) for number in run.attempt_numbers())
+    )
+    return Control(
+        Inbox(session, answered), lambda command: command.run == run.id, attempt.heartbeat
+    )
+
+
+def control_of_probe(session: SessionPaths, probe: ProbePaths) -> Control:
+    """Return the control of a probe: it takes up what cancels it."""
+
+    def concerns(command: Command) -> bool:
+        return command.command == "cancel" and command.probe == probe.id
+
+    return Control(Inbox(session, set()), concerns, probe.heartbeat)
+
+
+def answered_by_supervisor(session: SessionPaths) -> set[str]:
+    """Return the ids of the commands that a supervisor has answered."""
+    events = Tail(session.events, Event).read()
+    return {str(event.data.get("id")) for event in events if event.kind == "command"}
 
 
 def kill_own_group() -> None:

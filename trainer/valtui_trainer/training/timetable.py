@@ -6,7 +6,9 @@ import bisect
 import math
 from dataclasses import dataclass
 
+from valtui_trainer.presets import spacing
 from valtui_trainer.presets.types import Preset
+from valtui_trainer.session.records import Fork
 
 LADDER = (0.25, 0.5, 0.75)
 
@@ -22,6 +24,8 @@ class Timetable:
         evaluations: the steps after which the validation set is evaluated.
         train_evaluations: those at which the training subset is evaluated too, once an epoch.
         ladder: those at which a checkpoint is kept for good.
+        schedule: the steps that the learning rate's schedule spans; it stays at its end beyond.
+        begin: the step at which the run begins: 0, or that of its fork.
     """
 
     steps_per_epoch: int
@@ -30,27 +34,33 @@ class Timetable:
     evaluations: frozenset[int]
     train_evaluations: frozenset[int]
     ladder: frozenset[int]
+    schedule: int
+    begin: int = 0
 
 
-def make_timetable(preset: Preset, train_size: int) -> Timetable:
-    """Return the timetable of `preset` on `train_size` images.
+def make_timetable(preset: Preset, train_size: int, fork: Fork | None = None) -> Timetable:
+    """Return the timetable of `preset` on `train_size` images, from scratch or from a fork on.
 
     An evaluation falls on the first step at or past its mark; the last step is always evaluated.
+    After a fork the first comes a whole interval later, give or take half a one.
 
     Raises:
         ValueError: the batch is larger than the training set and `drop_last` leaves nothing.
     """
-    rounded = math.floor if preset.drop_last else math.ceil
-    steps_per_epoch = rounded(train_size / preset.batch_size)
+    steps_per_epoch = spacing.steps_per_epoch(preset, train_size)
     if steps_per_epoch == 0:
         raise ValueError(
             f"batch_size {preset.batch_size} is larger than the training set ({train_size} images), and "
             "drop_last leaves nothing of it. Choose a smaller batch_size, or drop_last = false."
         )
     total = max(1, round(preset.epochs * steps_per_epoch))
-    between = steps_between(preset.eval_every, steps_per_epoch)
+    between = spacing.steps_between(preset, train_size)
     marks = range(1, math.floor(total / between + 1e-9) + 1)
+    begin = round(fork.epoch * steps_per_epoch) if fork is not None else 0
+    after = begin + between / 2 if fork is not None else 0
     evaluations = sorted({math.ceil(mark * between - 1e-9) for mark in marks} | {total})
+    evaluations = [step for step in evaluations if step > after]
+    span = fork.epochs if fork is not None else preset.epochs
     return Timetable(
         steps_per_epoch=steps_per_epoch,
         total=total,
@@ -60,18 +70,10 @@ def make_timetable(preset: Preset, train_size: int) -> Timetable:
             evaluations,
             [epoch * steps_per_epoch for epoch in range(1, math.ceil(preset.epochs) + 1)],
         ),
-        ladder=first_at_or_past(evaluations, [part * total for part in LADDER]),
+        ladder=first_at_or_past(evaluations, [begin + part * (total - begin) for part in LADDER]),
+        schedule=max(1, round(span * steps_per_epoch)),
+        begin=begin,
     )
-
-
-def steps_between(eval_every: float | str, steps_per_epoch: int) -> float:
-    """Return the steps between two evaluations, at least one."""
-    if isinstance(eval_every, str):
-        number, unit = eval_every.split()
-        steps = float(number) if unit.startswith("step") else float(number) * steps_per_epoch
-    else:
-        steps = eval_every * steps_per_epoch
-    return max(1.0, steps)
 
 
 def first_at_or_past(evaluations: list[int], marks: list[float] | list[int]) -> frozenset[int]:

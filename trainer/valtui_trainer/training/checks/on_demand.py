@@ -11,13 +11,14 @@ from pathlib import Path
 
 import msgspec
 
+from valtui_trainer.session.checkpoints import checkpoint_files
 from valtui_trainer.session.checks import write_checks
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import read_history
 from valtui_trainer.session.layout import RunPaths
 from valtui_trainer.session.losses import read_losses
-from valtui_trainer.session.records import CHECKS, Check, RunSpec, Start
+from valtui_trainer.session.records import CHECKS, Check, RunSpec
 from valtui_trainer.supervise.check import Answer, Question
 from valtui_trainer.training import checkpoint
 from valtui_trainer.training.assemble import Material, build_replica, prepare
@@ -31,6 +32,7 @@ from valtui_trainer.training.data.errors import DataError
 from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.models import ModelError, reason
 from valtui_trainer.training.replica import Replica
+from valtui_trainer.training.same_data import refuse_other_data
 from valtui_trainer.training.validate import check_device
 
 
@@ -72,7 +74,7 @@ def newest_checkpoint(run: RunPaths) -> tuple[Path, State]:
         found = checkpoint.newest(run.checkpoints)
         if found is not None:
             return found
-    if checkpoint.checkpoint_files(run.checkpoints):
+    if checkpoint_files(run.checkpoints):
         raise CannotCheckError(
             f"No checkpoint of {run.id} is sound: the files in {run.checkpoints} are damaged, or of "
             "another valtui."
@@ -94,7 +96,7 @@ def all_checks(run: RunPaths, spec: RunSpec, home: Path, state: State) -> list[C
         raise CannotCheckError(problem)
     device = open_device(spec.device, spec.threads)
     material = prepare(spec, home, device, room=0 if device.type == "cuda" else None)
-    refuse_other_data(run, material)
+    refuse_other_data(run, material, "the checks")
     replica = build_replica(spec, spec.seeds[0], material, device, state["log_every"])
     preset = spec.preset
     with unchanged(replica, material.val_set):
@@ -121,27 +123,6 @@ def still(first: Check, replica: Replica, material: Material, spec: RunSpec) -> 
             replica, material.train_set, material.val_set, spec.preset, material.timetable
         ),
     )
-
-
-def refuse_other_data(run: RunPaths, material: Material) -> None:
-    """Refuse data that are not those of the newest attempt.
-
-    Raises:
-        CannotCheckError: they differ, or nobody knows.
-        SessionError: `start.json` cannot be read.
-    """
-    start = None
-    for number in reversed(run.attempt_numbers()):
-        start = read_document(run.attempt(number).start, Start)
-        if start is not None:
-            break
-    if start is None:
-        raise CannotCheckError(f"No start.json of {run.id} says which data it was trained on.")
-    if (start.data_digest, start.split_digest) != (material.data_digest, material.split_digest):
-        raise CannotCheckError(
-            f"The data in {material.source} have changed since {run.id} was trained on them (digest "
-            f"{material.data_digest}, then {start.data_digest}); the checks would be of other images."
-        )
 
 
 def load(replica: Replica, material: Material, state: State, run: RunPaths) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.training import faults
-from valtui_trainer.training.evaluate import evaluate
+from valtui_trainer.training.evaluate import Evaluation, evaluate
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.lenses.averaging import Average
 from valtui_trainer.training.lenses.batchnorm import (
@@ -39,7 +39,7 @@ class Passes:
     @cached_property
     def everything(self) -> torch.Tensor:
         """The index of the whole validation set."""
-        return torch.arange(len(self.val_set), device=self.val_set.index_device)
+        return all_of(self.val_set)
 
     @contextmanager
     def undisturbed(self, model: nn.Module) -> Iterator[None]:
@@ -51,15 +51,24 @@ class Passes:
         finally:
             faults.load_state(self.val_set, fault)
 
-    def exact(self, model: nn.Module) -> float:
-        """Return the validation loss with BatchNorm statistics that depend on the weights alone."""
+    def exactly(self, model: nn.Module, data: Batches, keep_logits: bool = False) -> Evaluation:
+        """Return the figures on all of `data` with BatchNorm statistics that depend on the weights alone."""
         autocast = self.preset.precision == "bfloat16"
         with self.undisturbed(model):
             if norm_layers(model):
                 set_exact_statistics(model, self.train_set, self.batches, autocast)
-            return evaluate(model, self.val_set, self.everything, autocast).loss
+            return evaluate(model, data, all_of(data), autocast, keep_logits)
+
+    def exact(self, model: nn.Module) -> float:
+        """Return the validation loss with BatchNorm statistics that depend on the weights alone."""
+        return self.exactly(model, self.val_set).loss
 
     def averaged(self, model: nn.Module, average: Average) -> float:
         """Return the validation loss of the averaged weights, with BatchNorm statistics of their own."""
         with average.in_place():
             return self.exact(model)
+
+
+def all_of(data: Batches) -> torch.Tensor:
+    """Return the index of all of `data`."""
+    return torch.arange(len(data), device=data.index_device)
