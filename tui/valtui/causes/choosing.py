@@ -1,0 +1,61 @@
+"""Which arms a probe is asked for where a person names none, and what was promised of one before its proof."""
+
+from __future__ import annotations
+
+from valtui.causes.types import Causes
+from valtui_trainer.measure.suggest import suggested
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.probes import probe_status, probes_of
+from valtui_trainer.session.records import ArmLook, RunSpec, Start
+from valtui_trainer.supervise.probe import probed_arms
+from valtui_trainer.supervise.prove import Prediction
+
+LENSES = ("exact-batchnorm", "averaged-weights", "larger-validation")
+
+
+def applicable_arms(spec: RunSpec, start: Start | None) -> tuple[str, ...]:
+    """Return the arms that a probe can train on a run."""
+    return tuple(arm for arm, reason in probed_arms(spec, start).items() if not reason)
+
+
+def default_arms(
+    causes: Causes, spec: RunSpec, start: Start | None, first: str = ""
+) -> tuple[str, ...]:
+    """Return the three arms that the verdict suggests, `first` before them if it is given."""
+    arms = suggested(causes.verdict, applicable_arms(spec, start))
+    if not first:
+        return arms
+    return (first, *(arm for arm in arms if arm != first))[: max(3, len(arms))]
+
+
+def newest_look(session: SessionPaths, run: str, arm: str) -> tuple[str, ArmLook] | None:
+    """Return the newest figure that a probe of `run` gave of `arm`, with the probe's id, or None."""
+    for probe, spec in reversed(probes_of(session, run)):
+        result = probe_status(probe).result
+        if arm not in spec.arms or result is None or not result.looks:
+            continue
+        found = next((one for one in result.looks[-1] if one.arm == arm), None)
+        if found is not None and found.left is not None:
+            return spec.id, found
+    return None
+
+
+def prediction(session: SessionPaths, causes: Causes, arm: str) -> Prediction | None:
+    """Return what is promised of an arm or remedy: by the newest probe, or by the lens."""
+    if arm in LENSES:
+        row = causes.row(arm)
+        if row is None or row.left is None:
+            return None
+        interval = row.left.interval
+        return Prediction(
+            left=row.left.value,
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
+            by="lens",
+        )
+    found = newest_look(session, causes.run, arm)
+    if found is None:
+        return None
+    probe, seen = found
+    assert seen.left is not None
+    return Prediction(seen.left, seen.low, seen.high, f"probe {probe}")
