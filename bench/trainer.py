@@ -19,8 +19,9 @@ from valtui_trainer.session.layout import session_id, utc_now
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.training.assemble import Material, build_model, build_replica, prepare
 from valtui_trainer.training.checkpoint import Checkpoints
-from valtui_trainer.training.control import Control
+from valtui_trainer.training.control import control_of_run
 from valtui_trainer.training.devices import open_device
+from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.loop import Loop
 from valtui_trainer.training.optimization import build_optimizer
@@ -65,14 +66,14 @@ def ours(
     session = create_session(folder, session_spec(), [spec])
     run = session.run(spec.id)
     attempt = add_attempt(run)
-    control = Control(session, run, attempt)
+    control = control_of_run(session, run, attempt)
     clock = Clock()
     journal = Journal(attempt, control, clock)
     log_every = max(1, round(steps / SECONDS / 3))
     loop = Loop(
         preset=spec.preset,
         timetable=material.timetable,
-        replicas=[build_replica(spec, 0, material, device, log_every)],
+        ensemble=Ensemble([build_replica(spec, 0, material, device, log_every)]),
         train_set=material.train_set,
         val_set=material.val_set,
         train_subset=material.train_subset,
@@ -82,8 +83,7 @@ def ours(
         checkpoints=Checkpoints(run.checkpoints, frozenset()),
         clock=clock,
     )
-    for replica in loop.replicas:
-        replica.model.train()
+    loop.ensemble.train_mode()
     for _ in range(min(5, log_every)):
         loop.one_step()
     loop.record()

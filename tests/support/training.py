@@ -15,8 +15,9 @@ from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.training.assemble import Material, build_replica, prepare
 from valtui_trainer.training.attempt import run_attempt
 from valtui_trainer.training.checkpoint import Checkpoints
-from valtui_trainer.training.control import Control
+from valtui_trainer.training.control import control_of_run
 from valtui_trainer.training.devices import open_device
+from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.batchnorm import norm_layers
 from valtui_trainer.training.lenses.costs import NO_BATCHNORM
@@ -64,7 +65,7 @@ class Bench:
         self.spec = spec
         self.material: Material = prepare(spec, home, device, room)
         session = self.run.folder.parents[1]
-        self.control = control = Control(SessionPaths(session), self.run, self.attempt)
+        self.control = control = control_of_run(SessionPaths(session), self.run, self.attempt)
         clock = Clock()
         self.journal = Journal(self.attempt, control, clock)
         self.journal.open_rows(len(self.material.val_set), "digest")
@@ -73,7 +74,7 @@ class Bench:
         self.loop = Loop(
             preset=preset,
             timetable=self.material.timetable,
-            replicas=replicas,
+            ensemble=Ensemble(replicas),
             train_set=self.material.train_set,
             val_set=self.material.val_set,
             train_subset=self.material.train_subset,
@@ -84,8 +85,7 @@ class Bench:
             clock=clock,
             panel=untimed_panel(preset, self.material, replicas),
         )
-        for replica in self.loop.replicas:
-            replica.model.train()
+        self.loop.ensemble.train_mode()
         close_later(self.close)
 
     def close(self) -> None:

@@ -395,7 +395,7 @@ def test_order_is_that_in_which_a_run_will_see_its_images(
     bench.loop.one_step()
 
     assert found.outcome == outcome
-    assert torch.equal(replica._indices, expected)
+    assert torch.equal(replica.indices, expected)
     assert len(bench.material.train_labels) == TRAIN
 
 

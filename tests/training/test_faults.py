@@ -128,7 +128,7 @@ def test_sorted_data_are_fed_class_by_class_without_shuffling(home: Path, digits
     bench = Bench(home, preset(digits, Fault(sorted_by_class=True), shuffle=False))
 
     bench.loop.replicas[0].begin_epoch(bench.loop.train_set)
-    _, labels = bench.loop.train_set.batch(bench.loop.replicas[0]._indices)
+    _, labels = bench.loop.train_set.batch(bench.loop.replicas[0].indices)
 
     assert len(labels) == TRAIN
     assert bool((labels.diff() >= 0).all())

@@ -58,8 +58,8 @@ def test_changing_only_the_order_changes_only_the_order(home: Path, digits: Path
 
     first, second = one.loop.replicas[0], other.loop.replicas[0]
     assert same_weights
-    assert not torch.equal(first._indices, second._indices)
-    assert torch.equal(first._indices.sort().values, second._indices.sort().values)
+    assert not torch.equal(first.indices, second.indices)
+    assert torch.equal(first.indices.sort().values, second.indices.sort().values)
     assert torch.equal(first._dropout.get_state(), second._dropout.get_state())
     assert torch.equal(first._augment.get_state(), second._augment.get_state())
 
@@ -87,6 +87,6 @@ def test_an_epoch_sees_every_training_image_once(home: Path, digits: Path, shuff
 
     bench.advance(1)
 
-    indices = bench.loop.replicas[0]._indices
+    indices = bench.loop.replicas[0].indices
     assert indices.sort().values.tolist() == list(range(320))
     assert (indices.tolist() == list(range(320))) is not shuffle

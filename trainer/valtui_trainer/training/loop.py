@@ -15,7 +15,9 @@ from valtui_trainer.training import faults
 from valtui_trainer.training.checkpoint import FORMAT, Checkpoints, State
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import peak_memory
+from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.evaluate import Array, evaluate
+from valtui_trainer.training.evaluator import Evaluator
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.panel import Panel
@@ -37,13 +39,15 @@ class Loop:
 
     Attributes:
         train_subset: indices of the fixed training subset that is evaluated once an epoch.
-        position: steps done.
+        ensemble: the seeds; evaluations and checkpoints take them one by one (`replicas`).
+        step: steps done.
         on_losses: told losses, step and seed of each evaluation of the first seed.
+        on_evaluated: called when an evaluation of all seeds has been logged.
     """
 
     preset: Preset
     timetable: Timetable
-    replicas: list[Replica]
+    ensemble: Ensemble
     train_set: Batches
     val_set: Batches
     train_subset: torch.Tensor
@@ -61,6 +65,23 @@ class Loop:
     began: float = 0.0
     warned: bool = False
     on_losses: Callable[[Array, int, int], None] | None = None
+    on_evaluated: Callable[[], None] | None = None
+    evaluator: Evaluator = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Set up the evaluator of these replicas."""
+        self.evaluator = Evaluator(
+            self.preset,
+            self.train_set,
+            self.val_set,
+            [replica.model for replica in self.replicas],
+            self.timetable.steps_per_epoch,
+        )
+
+    @property
+    def replicas(self) -> list[Replica]:
+        """The seeds, in the order of the run's."""
+        return self.ensemble.replicas
 
     def train(self) -> bool:
         """Train to the end; tell whether the end was reached (False: a stop was asked for).
@@ -74,8 +95,7 @@ class Loop:
         self.control.step = self.step
         self.control.left = self.seconds_left
         self.journal.phase("training", self.deadline())
-        for replica in self.replicas:
-            replica.model.train()
+        self.ensemble.train_mode()
         while self.step < self.timetable.total:
             if self.control.changed.is_set():
                 self.obey()
@@ -97,11 +117,11 @@ class Loop:
         rate = self.rate(self.step)
         position = in_epoch * self.preset.batch_size
         size = len(self.train_set)
-        for replica in self.replicas:
-            if in_epoch == 0:
-                replica.begin_epoch(self.train_set)
-            replica.step(self.train_set, position, rate)
+        if in_epoch == 0:
+            self.ensemble.begin_epoch(self.train_set)
+        self.ensemble.step(self.train_set, position, rate)
         self.panel.stepped()
+        self.evaluator.stepped()
         self.images += min(self.preset.batch_size, size - position) * len(self.replicas)
         self.step += 1
         self.control.step = self.step
@@ -110,14 +130,14 @@ class Loop:
     def rate(self, step: int) -> float:
         """Return the learning rate of `step`."""
         return learning_rate(
-            self.preset, step, self.timetable.total, self.timetable.steps_per_epoch
+            self.preset, step, self.timetable.schedule, self.timetable.steps_per_epoch
         )
 
     def record(self) -> None:
         """Read the losses since the last record back from the device, and log them."""
-        if not self.replicas[0].open_steps:
+        if not self.ensemble.open_steps:
             return
-        figures = torch.stack([replica.figures() for replica in self.replicas]).tolist()
+        figures = self.ensemble.figures().tolist()
         now = self.clock()
         training = now - self.recorded_at - self.evaluating
         speed = self.images / training if training > 0 else None
@@ -147,14 +167,11 @@ class Loop:
         self.wait_for_device()
         started = self.clock()
         self.control.enter("evaluating", self.preset.deadline or LONG_DEADLINE)
-        everything = torch.arange(len(self.val_set), device=self.val_set.index_device)
         autocast = self.preset.precision == "bfloat16"
         losses = []
         for number, replica in enumerate(self.replicas):
             began = time.monotonic()
-            found = evaluate(
-                replica.model, self.val_set, everything, autocast, self.panel.needs_logits
-            )
+            found = self.evaluator.evaluate(number, replica.model, self.panel.needs_logits)
             train_eval = None
             if self.step in self.timetable.train_evaluations:
                 train_eval = evaluate(
@@ -189,6 +206,8 @@ class Loop:
                 self.on_losses(found.losses, self.step, replica.seed)
             self.check_finite("val_loss", found.loss, replica.seed)
         self.journal.sync()
+        if self.on_evaluated is not None:
+            self.on_evaluated()
         if self.checkpoints.note(self.step, sum(losses) / len(losses)):
             self.checkpoints.best = self.state()
         if self.checkpoints.due(self.step):
@@ -235,6 +254,7 @@ class Loop:
             "best_loss": self.checkpoints.best_loss,
             "fault": faults.state_of(self.val_set),
             "lenses": self.panel.state(),
+            "evaluator": self.evaluator.state(),
         }
 
     def load_state(self, state: State) -> None:
@@ -246,6 +266,13 @@ class Loop:
         for replica, theirs in zip(self.replicas, state["replicas"], strict=True):
             replica.load_state(theirs, self.train_set, begun=self.step > 0)
         self.panel.load_state(state.get("lenses"))
+        self.evaluator.load_state(state.get("evaluator"))
+
+    def begin(self) -> None:
+        """Begin where the timetable does: at the first step, or within an epoch, at that of a fork."""
+        self.step = self.timetable.begin
+        if self.step % self.timetable.steps_per_epoch:
+            self.ensemble.begin_epoch(self.train_set)
 
     def obey(self) -> None:
         """Answer the commands that came, and wait while paused."""

@@ -24,6 +24,8 @@ class Replica:
     Attributes:
         seed: what all its generators are derived from.
         model: the network, in channels_last on the device.
+        optimizer: of its trained weights.
+        indices: the order of its epoch (n,), where the data want their indices.
     """
 
     def __init__(
@@ -40,9 +42,9 @@ class Replica:
         replace_dropout(model)
         self.model = model.to(device)
         self.optimizer = build_optimizer(self.model.parameters(), preset, device)
-        self._preset = preset
-        self._augmentation = augmentation
-        self._device = device
+        self.preset = preset
+        self.augmentation = augmentation
+        self.device = device
         self._order = generators.named(seed, "order", torch.device("cpu"))
         self._dropout = generators.named(seed, "dropout", device)
         self._augment = generators.named(seed, "augment", device)
@@ -50,7 +52,7 @@ class Replica:
         self._shares_global_random = uses_global_random(self.model)
         self._global_state: list[torch.Tensor] | None = None
         self._epoch_state = self._order.get_state()
-        self._indices = torch.empty(0, dtype=torch.long)
+        self.indices = torch.empty(0, dtype=torch.long)
         self._losses = torch.zeros(log_every, device=device)
         self._taken = 0
         self._autocast = preset.precision == "bfloat16"
@@ -58,7 +60,7 @@ class Replica:
     def begin_epoch(self, batches: Batches) -> None:
         """Draw the order of the next epoch over `batches`."""
         self._epoch_state = self._order.get_state()
-        self._indices = self._drawn(batches).to(batches.index_device)
+        self.indices = self._drawn(batches).to(batches.index_device)
 
     def next_order(self, batches: Batches) -> torch.Tensor:
         """Return the order (n,) that `begin_epoch` would draw now, on the CPU; nothing is drawn."""
@@ -68,7 +70,7 @@ class Replica:
         return order
 
     def _drawn(self, batches: Batches) -> torch.Tensor:
-        if self._preset.shuffle:
+        if self.preset.shuffle:
             return torch.randperm(len(batches), generator=self._order)
         return torch.arange(len(batches))
 
@@ -77,9 +79,7 @@ class Replica:
 
         Nothing here waits for the device.
         """
-        index = self._indices[position : position + self._preset.batch_size]
-        images, labels = batches.batch(index)
-        images = self._augmentation(images, self._augment)
+        images, labels = self._batch(batches, position)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         with self._own_random():
@@ -88,24 +88,33 @@ class Replica:
             loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self._losses[self._taken] = loss.detach()
-        self._taken += 1
+        self.count_step()
 
     @torch.no_grad()
     def forward(self, batches: Batches, position: int) -> None:
         """Show the model the batch at `position` of the epoch's order as `step` would; no step is taken."""
-        index = self._indices[position : position + self._preset.batch_size]
-        images, labels = batches.batch(index)
-        images = self._augmentation(images, self._augment)
+        images, labels = self._batch(batches, position)
         with self._own_random():
             self.loss(images, labels)
 
+    def gradient(self, batches: Batches, index: torch.Tensor) -> list[torch.Tensor]:
+        """Return the gradient of the loss on the images `index` (b,), augmented; nothing is kept of it."""
+        images, labels = batches.batch(index)
+        images = self.augmentation(images, self._augment)
+        with self._own_random():
+            loss = self.loss(images, labels)
+            found = torch.autograd.grad(loss, trained(self.model), allow_unused=True)
+        return [gradient for gradient in found if gradient is not None]
+
+    def _batch(self, batches: Batches, position: int) -> tuple[torch.Tensor, torch.Tensor]:
+        images, labels = batches.batch(self.indices[position : position + self.preset.batch_size])
+        return self.augmentation(images, self._augment), labels
+
     def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the training loss of a batch, a scalar on the device."""
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
             logits = self.model(images)
-        return functional.cross_entropy(
-            logits.float(), labels, label_smoothing=self._preset.label_smoothing
-        )
+        return training_loss(logits, labels, self.preset.label_smoothing)
 
     def figures(self) -> torch.Tensor:
         """Return mean, smallest and largest loss since the last record, and the gradient's norm.
@@ -117,6 +126,15 @@ class Replica:
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         return torch.stack([losses.mean(), losses.min(), losses.max(), norm.to(losses.dtype)])
+
+    def count_step(self) -> None:
+        """Take note that the loss of one more step stands in its row of losses."""
+        self._taken += 1
+
+    def keep_losses_in(self, row: torch.Tensor) -> None:
+        """Keep the losses since the last record in `row` (log_every,) from now on."""
+        row[: self._taken] = self._losses[: self._taken]
+        self._losses = row
 
     @property
     def streams(self) -> tuple[torch.Generator, ...]:
@@ -152,10 +170,32 @@ class Replica:
         self._augment.set_state(state["augment"])
         self._global_state = state["global"]
         self._taken = len(state["losses"])
-        self._losses[: self._taken] = state["losses"].to(self._device)
+        self._losses[: self._taken] = state["losses"].to(self.device)
+
+    def continue_from(self, state: State) -> None:
+        """Take weights, buffers and the optimizer's averages of `state`; settings and generators stay."""
+        self.model.load_state_dict(state["model"])
+        own = [dict(group) for group in self.optimizer.param_groups]
+        self.optimizer.load_state_dict(state["optimizer"])
+        for group, settings in zip(self.optimizer.param_groups, own, strict=True):
+            group.update(settings)
 
     def _own_random(self) -> GlobalRandom | Nothing:
         return GlobalRandom(self) if self._shares_global_random else NOTHING
+
+
+def training_loss(
+    logits: torch.Tensor, labels: torch.Tensor, label_smoothing: float
+) -> torch.Tensor:
+    """Return the mean cross-entropy of a batch, of half-precision logits in float32."""
+    if logits.dtype.itemsize < 4:
+        logits = logits.float()
+    return functional.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+
+
+def trained(model: nn.Module) -> list[nn.Parameter]:
+    """Return the weights of `model` that are trained, in the order of its optimizer."""
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 class Nothing:
@@ -177,7 +217,7 @@ class GlobalRandom:
     def __init__(self, replica: Replica) -> None:
         """Prepare the stream of `replica`."""
         self._replica = replica
-        self._device = replica._device
+        self._device = replica.device
 
     def __enter__(self) -> None:
         """Switch to the replica's stream."""

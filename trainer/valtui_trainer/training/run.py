@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,12 +26,14 @@ from valtui_trainer.training.checkpoint import Checkpoints, State
 from valtui_trainer.training.checks.start import begin_with_checks, go_on_with_checks
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
-from valtui_trainer.training.evaluate import evaluate
+from valtui_trainer.training.ensemble import Ensemble
+from valtui_trainer.training.fork import read_start, take_over
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.costs import try_out
 from valtui_trainer.training.lenses.panel import Panel, plans_of
 from valtui_trainer.training.lenses.plan import decide, in_words, listed
 from valtui_trainer.training.loop import Loop, NotFiniteError
+from valtui_trainer.training.proof import decide as decide_proof
 
 
 def train(places: Places, control: Control, journal: Journal, clock: Clock) -> Final:
@@ -59,13 +62,18 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         journal.event(
             "warning", "No sound checkpoint was found; the run begins anew.", about="start"
         )
+    fork = spec.fork if state is None else None
+    start_state = read_start(places.run.start, fork) if fork is not None else None
     journal.phase("first step", LONG_DEADLINE)
     log_every, plans = begin(spec, material, device) if state is None else went_on(state)
     replicas = [build_replica(spec, seed, material, device, log_every) for seed in spec.seeds]
+    if start_state is not None:
+        for number, replica in enumerate(replicas):
+            take_over(replica, start_state, number)
     loop = Loop(
         preset=spec.preset,
         timetable=material.timetable,
-        replicas=replicas,
+        ensemble=Ensemble(replicas),
         train_set=material.train_set,
         val_set=material.val_set,
         train_subset=material.train_subset,
@@ -87,8 +95,11 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         loop.load_state(state)
         go_on_with_checks(loop, material, read_checks(places.run), last_split_digest(places))
     else:
+        loop.begin()
         begin_with_checks(loop, material)
-        clock.set(0.0)
+        clock.set(start_state["time"] if start_state is not None else 0.0)
+    if spec.proof:
+        loop.on_evaluated = partial(decide_proof, places.session, spec.proof)
     start = describe(
         places,
         spec,
@@ -145,14 +156,12 @@ def test(loop: Loop, material: Material, device: torch.device) -> Final:
     if material.test_set is None or best is None:
         return final
     loop.journal.phase("testing", LONG_DEADLINE)
-    index = torch.arange(len(material.test_set), device=material.test_set.index_device)
     losses: dict[str, float | None] = {}
     accuracies: dict[str, float | None] = {}
-    for replica, state in zip(loop.replicas, best["replicas"], strict=True):
+    loop.evaluator.load_state(best.get("evaluator"))
+    for number, (replica, state) in enumerate(zip(loop.replicas, best["replicas"], strict=True)):
         replica.model.load_state_dict(state["model"])
-        found = evaluate(
-            replica.model, material.test_set, index, loop.preset.precision == "bfloat16"
-        )
+        found = loop.evaluator.evaluate(number, replica.model, on=material.test_set)
         losses[str(replica.seed)] = found.loss if math.isfinite(found.loss) else None
         accuracies[str(replica.seed)] = found.accuracy
     return ended("done", loop, device, test_loss=losses, test_accuracy=accuracies)
