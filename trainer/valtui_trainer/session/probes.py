@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from valtui_trainer.session import locks
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.heartbeat import read_heartbeat
 from valtui_trainer.session.layout import ProbePaths, SessionPaths
-from valtui_trainer.session.records import Event, Heartbeat, ProbeResult, ProbeSpec, Val
+from valtui_trainer.session.records import ArmLook, Event, Heartbeat, ProbeResult, ProbeSpec, Val
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.tail import Tail
 
@@ -155,6 +158,20 @@ def arm_losses(probe: ProbePaths, arm: str, evaluations: int = 0) -> Losses:
     for number, row in enumerate(rows):
         found[number, : len(row)] = row
     found[~np.isfinite(found)] = np.nan
+    return found
+
+
+def looks_so_far(probe: ProbePaths) -> list[list[ArmLook]]:
+    """Return the looks that a probe has told of, oldest first, whether it lives or not."""
+    found = []
+    try:
+        events = Tail(probe.events, Event).read()
+    except SessionError:
+        return []
+    for event in events:
+        if event.kind == "look":
+            with suppress(msgspec.ValidationError):
+                found.append(msgspec.convert(event.data.get("looks"), list[ArmLook]))
     return found
 
 

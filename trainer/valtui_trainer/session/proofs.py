@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.layout import ProofPaths, SessionPaths
+from valtui_trainer.session.history import NOTHING, read_history
+from valtui_trainer.session.layout import ProofPaths, RunPaths, SessionPaths
 from valtui_trainer.session.records import ProofResult, ProofSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Losses = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 
 
 def proofs_of(session: SessionPaths, run: str | None = None) -> list[tuple[ProofPaths, ProofSpec]]:
@@ -33,3 +40,29 @@ def proof_result(proof: ProofPaths) -> ProofResult | None:
         return read_document(proof.result, ProofResult)
     except SessionError:
         return None
+
+
+def losses_since(run: RunPaths, step: int) -> Losses:
+    """Return the validation losses of `run` after `step`, shape (seeds, T): what all seeds have logged."""
+    import numpy as np
+
+    by_seed: dict[int, dict[int, float]] = {}
+    for _, record in read_history(run).val:
+        if record.step > step:
+            loss = record.val_loss
+            by_seed.setdefault(record.seed, {})[record.step] = np.nan if loss is None else loss
+    if not by_seed:
+        return np.empty((0, 0))
+    common = sorted(set.intersection(*(set(losses) for losses in by_seed.values())))
+    return np.array([[losses[one] for one in common] for losses in by_seed.values()])
+
+
+def sides(session: SessionPaths, proof: ProofSpec) -> tuple[Losses, Losses]:
+    """Return the losses of arm and control since the fork, (seeds, T) each; empty before they begin.
+
+    Raises:
+        SessionError: a log cannot be read.
+    """
+    arm = losses_since(session.run(proof.arm_run), NOTHING)
+    begin = proof.fork.step if proof.control_run == proof.run else NOTHING
+    return arm, losses_since(session.run(proof.control_run), begin)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from valtui_trainer.measure.arms import arm_left
 from valtui_trainer.session.layout import ProbePaths
-from valtui_trainer.session.probes import BASE, Losses, arm_losses
+from valtui_trainer.session.probes import BASE, arm_losses
 from valtui_trainer.session.records import ArmLook
+
+if TYPE_CHECKING:
+    from valtui_trainer.session.probes import Losses
 
 LEVEL = 0.95
 
@@ -28,9 +33,17 @@ def look_at(arm: str, losses: Losses, base: Losses) -> ArmLook:
     found = arm_left(losses, base, LEVEL)
     if found is None:
         flat = np.isfinite(base).any()
-        why = "the base does not fluctuate, or has no finite losses" if flat else "no loss is finite"
+        why = (
+            "the base does not fluctuate, or has no finite losses" if flat else "no loss is finite"
+        )
         return ArmLook(
-            arm=arm, left=None, low=None, high=None, replicas=0, evaluations=losses.shape[1], note=why
+            arm=arm,
+            left=None,
+            low=None,
+            high=None,
+            replicas=0,
+            evaluations=losses.shape[1],
+            note=why,
         )
     notes = []
     if found.lost:

@@ -16,7 +16,7 @@ from valtui_trainer.session.append import Records
 from valtui_trainer.session.records import Fork, RunSpec, Val
 from valtui_trainer.training.assemble import Material, build_replica
 from valtui_trainer.training.checkpoint import State
-from valtui_trainer.training.choose_engine import make_ensemble
+from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.evaluator import Evaluator
 from valtui_trainer.training.fork import take_over
 from valtui_trainer.training.optimization import learning_rate
@@ -76,7 +76,9 @@ def build_replicas(
     """
     own = replace(spec, preset=arm.preset)
     device = material.train_set.device
-    longest = max(b - a for a, b in zip((arm.begin, *arm.evaluations), arm.evaluations, strict=False))
+    longest = max(
+        b - a for a, b in zip((arm.begin, *arm.evaluations), arm.evaluations, strict=False)
+    )
     replicas = []
     for number in numbers:
         replica = build_replica(own, SEED_BEGIN + number, material, device, longest)
@@ -106,7 +108,7 @@ def train_part(
         stepped: is told after each step how many replicas took it; raises to end the training.
         engine: as `make_ensemble` takes it.
     """
-    ensemble = make_ensemble(list(replicas), material.train_set, engine)
+    ensemble = Ensemble(list(replicas))
     evaluator = Evaluator(
         arm.preset,
         material.train_set,
@@ -127,7 +129,7 @@ def train_part(
         if step + 1 in marks:
             ensemble.figures()  # empties the accumulator of training losses
             evaluate_all(arm, replicas, numbers, evaluator, log, step + 1, began)
-    return ensemble.name
+    return ensemble.engine
 
 
 def evaluate_all(

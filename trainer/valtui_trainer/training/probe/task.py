@@ -98,5 +98,3 @@ def main(folder: str) -> int:
     path = Path(folder)
     keep_to(path.parents[3])
     return run_probe(path)
-
-

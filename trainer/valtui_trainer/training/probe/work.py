@@ -221,8 +221,6 @@ class Work:
         return round(max(0.0, min(budget, pace * (total - done))), 1)
 
 
-
-
 def counts(found: list[ArmLook]) -> list[int]:
     """Return how many replicas each arm of a look rests on."""
     return [one.replicas for one in found]
