@@ -55,11 +55,16 @@ def volatility_ratio(a: Volatility, b: Volatility, level: float = 0.9) -> Ratio:
     value = a.value / b.value
     if a.interval is None or b.interval is None:
         return Ratio(value, None)
+    return Ratio(value, ratio_interval(value, a.degrees, b.degrees, level))
+
+
+def ratio_interval(value: float, above: float, below: float, level: float) -> Interval:
+    """Return the F interval of a ratio of two volatilities with so many degrees of freedom."""
     tail = (1 - level) / 2
-    nu_a, nu_b = round(a.degrees, 6), round(b.degrees, 6)
-    low = value / f(1 - tail, nu_a, nu_b) ** 0.5
-    high = value / f(tail, nu_a, nu_b) ** 0.5
-    return Ratio(value, Interval(low, high))
+    nu_above, nu_below = round(above, 6), round(below, 6)
+    low = value / f(1 - tail, nu_above, nu_below) ** 0.5
+    high = value / f(tail, nu_above, nu_below) ** 0.5
+    return Interval(low, high)
 
 
 def comparable_spacing(
