@@ -28,6 +28,13 @@ def test_the_lower_f_quantile_is_the_upper_one_turned_over() -> None:
     assert quantiles.f(0.05, 4.4, 19.8) == pytest.approx(1 / quantiles.f(0.95, 19.8, 4.4))
 
 
+@pytest.mark.parametrize("probability", [0.01, 0.2, 0.8, 0.999])
+def test_the_probability_of_an_f_quantile_is_its_own(probability: float) -> None:
+    value = quantiles.f(probability, 18.9, 27.0)
+
+    assert quantiles.f_probability(value, 18.9, 27.0) == pytest.approx(probability)
+
+
 def test_limits_of_many_are_those_of_each() -> None:
     nu = np.array([4.397, 19.811, 4.397])
 

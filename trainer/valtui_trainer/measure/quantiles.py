@@ -30,6 +30,13 @@ def f(probability: float, above: float, below: float) -> float:
     return below * x / (above * (1.0 - x)) if x < 1.0 else float("inf")
 
 
+def f_probability(value: float, above: float, below: float) -> float:
+    """Return the probability that F with `above` and `below` degrees of freedom stays under `value`."""
+    from scipy import special
+
+    return float(special.betainc(above / 2.0, below / 2.0, above * value / (above * value + below)))
+
+
 @lru_cache(maxsize=4096)
 def student(probability: float, degrees: float) -> float:
     """Return the quantile of Student's t with `degrees` of freedom."""
