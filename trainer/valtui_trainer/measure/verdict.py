@@ -7,9 +7,10 @@ thresholds were set on planted causes (`bench/planted.py`), on one half of the s
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from valtui_trainer.measure.arms import ArmLeft
 from valtui_trainer.measure.left import Left
 from valtui_trainer.measure.volatility import Volatility
 
@@ -22,6 +23,15 @@ ENOUGH_DEGREES = 8.0
 EXPLAINS = 0.9
 """A cause counts where the upper limit of the volatility left without it is below."""
 
+ARM_EXPLAINS = 1.0
+"""An arm counts where the upper limit of what it leaves is below: where it is told from no change."""
+
+LARGER_PART = 0.5**0.5
+"""Volatility left below which a lens has taken away more than half of the squared volatility."""
+
+BACKED, LARGER, OTHERS = 0, 1, 2
+"""The groups of causes, in the order of `judge`."""
+
 Kind = Literal["unsound", "not-enough", "calm", "cause", "open"]
 
 CAUSE_OF_LENS = {
@@ -30,6 +40,20 @@ CAUSE_OF_LENS = {
     "calibrated-outputs": "overconfidence",
 }
 """The cause that a lens takes away. Averaged weights and hardest samples are none."""
+
+CAUSE_OF_ARM = {
+    "learning-rate-half": "learning-rate",
+    "learning-rate-quarter": "learning-rate",
+    "batch-size-double": "batch-size",
+    "batch-size-quadruple": "batch-size",
+    "dropout-off": "dropout",
+    "augmentation-off": "augmentation",
+    "batchnorm-momentum-up": "batchnorm-momentum",
+    "batchnorm-momentum-down": "batchnorm-momentum",
+    "weight-decay-off": "weight-decay",
+    "adam-epsilon": "adam-epsilon",
+}
+"""The cause that an arm of a probe tests. Remedies are none."""
 
 CAUSE_OF_CHECK = {
     "frozen": "random-validation",
@@ -60,12 +84,15 @@ class Evidence:
         checks: outcome of each check that was made, by name.
         left: volatility left by lens; None where the lens could not answer.
         largest_spike: the size of the largest spike as a fraction of the loss; 0 without one.
+        arms: volatility left by arm that was probed, its interval of 95 %; None where there was no
+            estimate. Empty: nothing was probed.
     """
 
     relative: Volatility
     checks: Mapping[str, str]
     left: Mapping[str, Left | None]
     largest_spike: float = 0.0
+    arms: Mapping[str, ArmLeft | Left | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +101,35 @@ class Verdict:
 
     Attributes:
         kind: unsound: a check failed and everything else waits; not-enough: no cause can be named
-            yet; calm: nothing to explain; cause: `causes` explain it; open: no lens explains it, so
-            it comes from training itself (learning rate, batch size, …), which only training can tell.
-        causes: those that a doubtful check speaks for first, then by volatility left; for unsound: what the failed checks blame.
-        lens: the lens that found the strongest cause, if one did.
+            yet; calm: nothing to explain; cause: `causes` explain it; open: no lens and no arm that
+            was probed explains it, so it comes from training itself (learning rate, batch size, …),
+            which only training can tell.
+        causes: in the order of `judge`; for unsound: what the failed checks blame.
+        lens: the lens that found the first cause, if one did.
+        arm: the arm that found the first cause, if one did.
     """
 
     kind: Kind
     causes: tuple[str, ...] = ()
     lens: str | None = None
+    arm: str | None = None
 
 
-def judge(evidence: Evidence, explains: float = EXPLAINS) -> Verdict:
-    """Return the verdict on `evidence`; `explains` as EXPLAINS, for trials."""
+def judge(
+    evidence: Evidence, explains: float = EXPLAINS, arm_explains: float = ARM_EXPLAINS
+) -> Verdict:
+    """Return the verdict on `evidence`; `explains` and `arm_explains` as the constants, for trials.
+
+    Causes come in this order, each group by volatility left:
+
+    1. Lenses that a doubtful check speaks for: the measurement is mended before training is changed.
+    2. Lenses that take away the larger part of the squared volatility (below 71 % left). A lens
+       leaves the weights as they are, so at most the lesser part is training's own; an arm that
+       leaves less still calms mostly what the lens has found. (Half the learning rate calms almost
+       any run, stale statistics and bold outputs included.) And what a lens finds is mended without
+       training anew.
+    3. All other lenses and arms, against each other.
+    """
     failed = [name for name in CAUSE_OF_CHECK if evidence.checks.get(name) == "failed"]
     if failed:
         return Verdict("unsound", tuple(CAUSE_OF_CHECK[name] for name in failed))
@@ -99,15 +142,54 @@ def judge(evidence: Evidence, explains: float = EXPLAINS) -> Verdict:
         return Verdict("not-enough")
     if volatility.interval.high < CALM and evidence.largest_spike < CALM:
         return Verdict("calm")
-    explaining = {
+    lenses = {
         lens: found.value
         for lens in CAUSE_OF_LENS
         if (found := evidence.left.get(lens)) is not None
         and found.interval is not None
         and found.interval.high < explains
     }
-    if not explaining:
-        return Verdict("open")
+    arms = explaining_arms(evidence.arms, arm_explains)
     backed = {lens for check, lens in POINTS_AT.items() if evidence.checks.get(check) == "doubtful"}
-    ranked = sorted(explaining, key=lambda lens: (lens not in backed, explaining[lens]))
-    return Verdict("cause", tuple(CAUSE_OF_LENS[lens] for lens in ranked), ranked[0])
+    ranked = sorted(
+        [(group_of(lens, left, backed), left, lens) for lens, left in lenses.items()]
+        + [(OTHERS, left, arm) for arm, left in arms.items()],
+        key=lambda one: one[:2],
+    )
+    if not ranked:
+        return Verdict("open")
+    names = [name for *_, name in ranked]
+    first = names[0]
+    return Verdict(
+        kind="cause",
+        causes=tuple(CAUSE_OF_LENS.get(name) or CAUSE_OF_ARM[name] for name in names),
+        lens=first if first in lenses else None,
+        arm=first if first in arms else None,
+    )
+
+
+def explaining_arms(
+    arms: Mapping[str, ArmLeft | Left | None], arm_explains: float = ARM_EXPLAINS
+) -> dict[str, float]:
+    """Return what is left by each arm that explains, one arm a cause: the one that leaves least.
+
+    An arm must be calmer in loss units too: where its mean loss is the higher, volatility relative
+    to it falls though the curve jumps as before.
+    """
+    least: dict[str, tuple[float, str]] = {}
+    for arm, cause in CAUSE_OF_ARM.items():
+        found = arms.get(arm)
+        if found is None or found.interval is None:
+            continue
+        risen = max(0.0, (found.mean_change or 0.0) if isinstance(found, ArmLeft) else 0.0)
+        if found.interval.high * (1.0 + risen) < arm_explains:
+            one = (found.value, arm)
+            least[cause] = min(one, least.get(cause, one))
+    return {arm: left for left, arm in least.values()}
+
+
+def group_of(lens: str, left: float, backed: set[str]) -> int:
+    """Return which group of causes, in the order of `judge`, a lens is in."""
+    if lens in backed:
+        return BACKED
+    return LARGER if left < LARGER_PART else OTHERS
