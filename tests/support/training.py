@@ -15,9 +15,9 @@ from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.training.assemble import Material, build_replica, prepare
 from valtui_trainer.training.attempt import run_attempt
 from valtui_trainer.training.checkpoint import Checkpoints
+from valtui_trainer.training.choose_engine import Wanted, make_ensemble
 from valtui_trainer.training.control import control_of_run
 from valtui_trainer.training.devices import open_device
-from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.batchnorm import norm_layers
 from valtui_trainer.training.lenses.costs import NO_BATCHNORM
@@ -52,7 +52,12 @@ class Bench:
     """A loop on a work bench: stepped by hand, evaluated where its timetable says."""
 
     def __init__(
-        self, home: Path, preset: Preset, seeds: tuple[int, ...] = (0,), room: int | None = None
+        self,
+        home: Path,
+        preset: Preset,
+        seeds: tuple[int, ...] = (0,),
+        room: int | None = None,
+        engine: Wanted = "auto",
     ) -> None:
         """Assemble the loop; `room` bytes of images fit the device, the rest streams."""
         self.run = make_run(home, preset, seeds)
@@ -74,7 +79,7 @@ class Bench:
         self.loop = Loop(
             preset=preset,
             timetable=self.material.timetable,
-            ensemble=Ensemble(replicas),
+            ensemble=make_ensemble(replicas, self.material.train_set, engine),
             train_set=self.material.train_set,
             val_set=self.material.val_set,
             train_subset=self.material.train_subset,

@@ -81,8 +81,7 @@ class Augmentation:
         """
         if not self.active:
             return images
-        where = images.device if generator is None else generator.device
-        draws = torch.rand((DRAWS, len(images)), generator=generator, device=where)
+        draws = draw(len(images), generator, images.device)
         return self.apply(images, draws.to(images.device, non_blocking=True))
 
     def apply(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
@@ -111,6 +110,12 @@ class Augmentation:
             values = values + self.brightness * bright[:, None, None, None]
             changed = values.to(images.dtype)
         return as_before(changed, images)
+
+
+def draw(count: int, generator: torch.Generator | None, device: torch.device) -> torch.Tensor:
+    """Return the draws (7, count) of `count` images, where `generator` is; None: torch's on `device`."""
+    where = device if generator is None else generator.device
+    return torch.rand((DRAWS, count), generator=generator, device=where)
 
 
 def build(settings: Settings) -> Augmentation:

@@ -41,18 +41,25 @@ class Dropout(nn.Module):
             return activations
         if self.p == 1.0:
             return activations * 0.0
+        kept = self.blank(activations).bernoulli_(1.0 - self.p, generator=self.generator)
+        return masked(activations, kept, self.p)
+
+    def blank(self, activations: torch.Tensor) -> torch.Tensor:
+        """Return memory for the mask of `activations`, with nothing drawn into it yet."""
         if self.channelwise:
             ones = (1,) * (activations.ndim - 2)
-            kept = activations.new_empty(*activations.shape[:2], *ones)
-        else:
-            kept = torch.empty_like(activations)
-        kept.bernoulli_(1.0 - self.p, generator=self.generator)
-        # Scaled by a number, not by the mask: 1/(1-p) would be rounded to three digits in bfloat16.
-        return (activations * kept).mul_(1.0 / (1.0 - self.p))
+            return activations.new_empty(*activations.shape[:2], *ones)
+        return torch.empty_like(activations)
 
     def extra_repr(self) -> str:
         """Return the probability, for printing."""
         return f"p={self.p}" + (", channelwise" if self.channelwise else "")
+
+
+def masked(activations: torch.Tensor, kept: torch.Tensor, p: float) -> torch.Tensor:
+    """Return `activations` times the mask `kept` of zeros and ones, over 1-p."""
+    # Scaled by a number, not by the mask: 1/(1-p) would be rounded to three digits in bfloat16.
+    return (activations * kept).mul_(1.0 / (1.0 - p))
 
 
 def set_generator(model: nn.Module, generator: torch.Generator | None) -> None:

@@ -20,12 +20,12 @@ class Ensemble:
     """Replicas that take each step together; each is to the bit what it would be alone.
 
     Attributes:
-        engine: how the steps are taken.
+        name: of the engine that takes the steps.
         reason: why so, a sentence; empty where there was nothing to choose.
         replicas: in the order of all figures.
     """
 
-    engine: Engine = "loop"
+    name: Engine = "loop"
 
     def __init__(self, replicas: Sequence[Replica], reason: str = "") -> None:
         """Take `replicas`, one or more, that have taken the same number of steps."""

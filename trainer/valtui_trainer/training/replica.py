@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -26,6 +27,9 @@ class Replica:
         model: the network, in channels_last on the device.
         optimizer: of its trained weights.
         indices: the order of its epoch (n,), where the data want their indices.
+        losses: of the steps since the last record, in its first `open_steps` places; on the device.
+        open_steps: how many there are.
+        global_state: where torch's own generators are (CPU, device) for a model that draws from them.
     """
 
     def __init__(
@@ -50,11 +54,11 @@ class Replica:
         self._augment = generators.named(seed, "augment", device)
         set_generator(self.model, self._dropout)
         self._shares_global_random = uses_global_random(self.model)
-        self._global_state: list[torch.Tensor] | None = None
+        self.global_state: list[torch.Tensor] | None = None
         self._epoch_state = self._order.get_state()
         self.indices = torch.empty(0, dtype=torch.long)
-        self._losses = torch.zeros(log_every, device=device)
-        self._taken = 0
+        self.losses = torch.zeros(log_every, device=device)
+        self.open_steps = 0
         self._autocast = preset.precision == "bfloat16"
 
     def begin_epoch(self, batches: Batches) -> None:
@@ -87,8 +91,8 @@ class Replica:
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
-        self._losses[self._taken] = loss.detach()
-        self.count_step()
+        self.losses[self.open_steps] = loss.detach()
+        self.open_steps += 1
 
     @torch.no_grad()
     def forward(self, batches: Batches, position: int) -> None:
@@ -121,30 +125,16 @@ class Replica:
 
         Shape (4,), on the device; the accumulator is empty afterwards.
         """
-        losses = self._losses[: self._taken]
-        self._taken = 0
+        losses = self.losses[: self.open_steps]
+        self.open_steps = 0
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         return torch.stack([losses.mean(), losses.min(), losses.max(), norm.to(losses.dtype)])
-
-    def count_step(self) -> None:
-        """Take note that the loss of one more step stands in its row of losses."""
-        self._taken += 1
-
-    def keep_losses_in(self, row: torch.Tensor) -> None:
-        """Keep the losses since the last record in `row` (log_every,) from now on."""
-        row[: self._taken] = self._losses[: self._taken]
-        self._losses = row
 
     @property
     def streams(self) -> tuple[torch.Generator, ...]:
         """Its generators: of order, dropout and augmentation."""
         return self._order, self._dropout, self._augment
-
-    @property
-    def open_steps(self) -> int:
-        """Steps taken since the last record."""
-        return self._taken
 
     def state(self) -> State:
         """Return everything that the next step depends on, cloned, in types that load safely."""
@@ -155,8 +145,8 @@ class Replica:
             "order": self._epoch_state.clone(),
             "dropout": self._dropout.get_state().clone(),
             "augment": self._augment.get_state().clone(),
-            "global": clone(self._global_state),
-            "losses": self._losses[: self._taken].clone(),
+            "global": clone(self.global_state),
+            "losses": self.losses[: self.open_steps].clone(),
         }
 
     def load_state(self, state: State, batches: Batches, begun: bool) -> None:
@@ -168,9 +158,9 @@ class Replica:
             self.begin_epoch(batches)
         self._dropout.set_state(state["dropout"])
         self._augment.set_state(state["augment"])
-        self._global_state = state["global"]
-        self._taken = len(state["losses"])
-        self._losses[: self._taken] = state["losses"].to(self.device)
+        self.global_state = state["global"]
+        self.open_steps = len(state["losses"])
+        self.losses[: self.open_steps] = state["losses"].to(self.device)
 
     def continue_from(self, state: State) -> None:
         """Take weights, buffers and the optimizer's averages of `state`; settings and generators stay."""
@@ -179,6 +169,22 @@ class Replica:
         self.optimizer.load_state_dict(state["optimizer"])
         for group, settings in zip(self.optimizer.param_groups, own, strict=True):
             group.update(settings)
+
+    def twin(self, log_every: int) -> Replica:
+        """Return a copy to try things with: the same weights, under the same seed from its beginning on."""
+        return Replica(
+            self.seed,
+            self.copied_model({}),
+            self.preset,
+            self.augmentation,
+            self.device,
+            log_every,
+        )
+
+    def copied_model(self, instead: dict[int, object]) -> nn.Module:
+        """Return a copy of the model, in which `instead` stands for the objects of those ids."""
+        shared = {id(stream): stream for stream in self.streams}  # generators cannot be copied
+        return copy.deepcopy(self.model, shared | instead)
 
     def _own_random(self) -> GlobalRandom | Nothing:
         return GlobalRandom(self) if self._shares_global_random else NOTHING
@@ -221,7 +227,7 @@ class GlobalRandom:
 
     def __enter__(self) -> None:
         """Switch to the replica's stream."""
-        state = self._replica._global_state
+        state = self._replica.global_state
         if state is None:
             torch.manual_seed(generators.seed_of(self._replica.seed, "dropout"))
             return
@@ -234,7 +240,7 @@ class GlobalRandom:
         states = [torch.get_rng_state()]
         if self._device.type == "cuda":
             states.append(torch.cuda.get_rng_state(self._device))
-        self._replica._global_state = states
+        self._replica.global_state = states
 
 
 def clone(value: Any) -> Any:

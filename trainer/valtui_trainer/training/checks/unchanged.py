@@ -15,6 +15,7 @@ from valtui_trainer.training.replica import Replica
 def unchanged(replica: Replica, val_set: Batches) -> Iterator[None]:
     """Restore buffers and attributes of the model, and every generator, errors included."""
     states = [stream.get_state() for stream in replica.streams]
+    global_state = replica.global_state
     fault = faults.state_of(val_set)
     try:
         with untouched(replica.model, val_set.device):
@@ -22,4 +23,5 @@ def unchanged(replica: Replica, val_set: Batches) -> Iterator[None]:
     finally:
         for stream, state in zip(replica.streams, states, strict=True):
             stream.set_state(state)
+        replica.global_state = global_state
         faults.load_state(val_set, fault)
