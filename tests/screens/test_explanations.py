@@ -11,9 +11,11 @@ from support.causes import make_causes, make_checks, make_rows, make_volatility
 from valtui.causes.texts import LENS_NAMES
 from valtui.explanations import EXPLANATIONS, sections
 from valtui_trainer.measure.verdict import Verdict
+from valtui_trainer.presets.arms import PROBED
 from valtui_trainer.session.records import CHECKS
 
 FIGURES = {"verdict", "volatility", "overfitting", "jump", "level", "best", "hardest", "groups"}
+TRIALS = {"probe", "noise-scale", "proof"}
 NOTHING: dict[str, Any] = {
     "rows": (), "checks": (), "hardest": None, "hardest_why": "", "classes": (), "qualities": (),
     "groups_why": "", "overfitting": None, "best": None, "smallest_jump": None, "evaluations": 0,
@@ -24,7 +26,7 @@ NOTHING: dict[str, Any] = {
 
 
 def test_every_row_check_and_figure_has_an_explanation() -> None:
-    assert set(EXPLANATIONS) == {*LENS_NAMES, *CHECKS, *FIGURES}
+    assert set(EXPLANATIONS) == {*LENS_NAMES, *CHECKS, *FIGURES, *TRIALS, *PROBED}
 
 
 @pytest.mark.parametrize("identity", EXPLANATIONS)

@@ -61,7 +61,7 @@ def test_a_bar_tells_the_sure_part_from_the_estimate_and_the_interval() -> None:
     assert "▓░" in bar
     assert "░·" in bar
     assert "▸" in next(line for line in lines if "200 % [90, 300]" in line)
-    assert "    no answer: it is off" in lines
+    assert "  · with C  no answer: it is off" in lines
 
 
 @pytest.mark.parametrize("width", [70, 80, 120, 200])
@@ -70,7 +70,7 @@ def test_a_wide_table_needs_one_line_a_row(width: int) -> None:
 
     lines = [line for line in lines_of(table, lambda: table.show(ROWS), width) if line]
 
-    assert len(lines) == 6
+    assert len(lines) == 5
     assert any("1 with A" in line and "50 %" in line and "free" in line for line in lines)
 
 

@@ -10,6 +10,17 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from valtui.causes.rows import ranks
+from valtui.causes.trials_document import (
+    ArmEntry,
+    NoiseScaleEntry,
+    ProbeEntry,
+    ProofEntry,
+    arm_entry,
+    noise_entry,
+    probe_entry,
+    proof_entry,
+)
 from valtui.causes.types import Causes, Group, Hardest, Row
 from valtui_trainer.measure.interval import Interval
 from valtui_trainer.measure.volatility import Volatility
@@ -106,10 +117,14 @@ class BestEntry(Struct, kw_only=True):
 
 
 class VerdictEntry(Struct, kw_only=True):
-    """`kind`: unsound, not-enough, calm, cause, or open (training itself); `causes`, strongest first."""
+    """`kind`: unsound, not-enough, calm, cause, or open (training itself); `causes`, strongest first.
+
+    `arm`: the arm of a probe that found the first cause, if one did.
+    """
 
     kind: str
     causes: list[str]
+    arm: str | None
     sentence: str
 
 
@@ -138,6 +153,10 @@ class RunEntry(Struct, kw_only=True):
     best: BestEntry | None
     smallest_jump: float | None
     notes: list[str]
+    arms: list[ArmEntry]
+    gradient_noise_scale: NoiseScaleEntry | None
+    probes: list[ProbeEntry]
+    proofs: list[ProofEntry]
 
 
 class CausesDocument(Struct, kw_only=True):
@@ -165,7 +184,8 @@ def describe(session: str, found: list[Causes]) -> CausesDocument:
 
 def entry(causes: Causes) -> RunEntry:
     """Return one run as the document has it."""
-    ranks = {cause.id: rank for rank, cause in enumerate(ranked(causes), start=1)}
+    places = ranks(causes)
+    trials = causes.trials
     over, best = causes.overfitting, causes.best
     return RunEntry(
         run=causes.run,
@@ -177,12 +197,15 @@ def entry(causes: Causes) -> RunEntry:
         epochs=(causes.first_epoch, causes.last_epoch) if causes.evaluations else None,
         evaluations=causes.evaluations,
         verdict=VerdictEntry(
-            kind=causes.verdict.kind, causes=list(causes.verdict.causes), sentence=causes.sentence
+            kind=causes.verdict.kind,
+            causes=list(causes.verdict.causes),
+            arm=causes.verdict.arm,
+            sentence=causes.sentence,
         ),
         checks=list(causes.checks),
         volatility=volatility_entry(causes.absolute),
         volatility_relative=volatility_entry(causes.relative),
-        rows=[row_entry(row, ranks.get(row.id)) for row in causes.rows],
+        rows=[row_entry(row, places.get(row.id)) for row in causes.rows],
         hardest_samples=None if causes.hardest is None else hardest_entry(causes.hardest),
         hardest_samples_why=causes.hardest_why,
         groups=[group_entry(group) for group in (*causes.classes, *causes.qualities)],
@@ -202,12 +225,11 @@ def entry(causes: Causes) -> RunEntry:
         ),
         smallest_jump=causes.smallest_jump,
         notes=list(causes.notes),
+        arms=[arm_entry(arm, places.get(arm.id)) for arm in trials.arms],
+        gradient_noise_scale=noise_entry(trials.noise),
+        probes=[probe_entry(probe) for probe in trials.probes],
+        proofs=[proof_entry(proof) for proof in trials.proofs],
     )
-
-
-def ranked(causes: Causes) -> list[Row]:
-    """Return the rows of causes that have an answer, as they are ranked."""
-    return [row for row in causes.rows if row.kind == "cause" and row.left is not None]
 
 
 def volatility_entry(found: Volatility) -> VolatilityEntry:

@@ -17,6 +17,7 @@ from valtui.causes.samples import (
     shares_of,
 )
 from valtui.causes.texts import verdict_sentence
+from valtui.causes.trials import Trials
 from valtui.causes.types import BestFound, Causes, OverfittingSince, Row, Span
 from valtui.curves import WINDOW
 from valtui.feed import RunFeed
@@ -37,7 +38,11 @@ Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 def causes(
-    run: RunFeed, span: Span = "run", low: float | None = None, high: float | None = None
+    run: RunFeed,
+    span: Span = "run",
+    low: float | None = None,
+    high: float | None = None,
+    trials: Trials | None = None,
 ) -> Causes:
     """Return why `run` fluctuates, from what was read of it so far.
 
@@ -49,12 +54,15 @@ def causes(
         span: the whole run after its first fall, its last window, or the epochs from `low` to `high`.
         low: first epoch of a range.
         high: last epoch of a range.
+        trials: what probes and proofs of the run say, which the verdict looks at, too.
     """
     with np.errstate(all="ignore"):
-        return measured(run, span, low, high)
+        return measured(run, span, low, high, trials or Trials())
 
 
-def measured(run: RunFeed, span: Span, low: float | None, high: float | None) -> Causes:
+def measured(
+    run: RunFeed, span: Span, low: float | None, high: float | None, trials: Trials
+) -> Causes:
     """Return `causes`; numpy may warn of what is not finite."""
     whole = run.val_matrix()
     chosen = chosen_evaluations(whole, span, low, high)
@@ -69,7 +77,7 @@ def measured(run: RunFeed, span: Span, low: float | None, high: float | None) ->
     drawn, hardest_why = hardest_of(run, shown, matrix, hard)
     classes, groups_why = shares_of(shown, matrix)
     overfits, overfitting_why = overfitting_of(whole)
-    evidence = evidence_of(matrix, relative, checks, rows)
+    evidence = evidence_of(matrix, relative, checks, rows, trials)
     verdict = judge(evidence)
     since = overfits.epoch if overfits else None
     return Causes(
@@ -98,6 +106,8 @@ def measured(run: RunFeed, span: Span, low: float | None, high: float | None) ->
         best=best_of(run, whole),
         smallest_jump=smallest_jump_of(shown),
         notes=notes_of(relative, shown, matrix),
+        batch_size=run.spec.preset.batch_size,
+        trials=trials,
     )
 
 
@@ -119,7 +129,11 @@ def chosen_evaluations(
 
 
 def evidence_of(
-    matrix: ValMatrix, relative: Volatility, checks: Sequence[Check], rows: Sequence[Row]
+    matrix: ValMatrix,
+    relative: Volatility,
+    checks: Sequence[Check],
+    rows: Sequence[Row],
+    trials: Trials,
 ) -> Evidence:
     """Return what the rules of the verdict look at."""
     logs = np.log(np.where(matrix.loss > 0, matrix.loss, np.nan))
@@ -133,6 +147,7 @@ def evidence_of(
         checks={check.check: check.outcome for check in checks},
         left={row.id: row.left for row in rows},
         largest_spike=largest,
+        arms={arm.id: arm.evidence for arm in trials.arms if arm.probe is not None},
     )
 
 

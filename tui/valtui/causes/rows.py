@@ -9,13 +9,13 @@ import numpy as np
 
 from valtui.causes.samples import FEW_SAMPLES, Samples
 from valtui.causes.texts import REMEDIES
-from valtui.causes.types import Row
+from valtui.causes.types import Causes, Row
 from valtui.feed import RunFeed
 from valtui.series import Array, ValMatrix
 from valtui_trainer.measure.contributions import HardestShare
 from valtui_trainer.measure.finite import finite_left
 from valtui_trainer.measure.left import paired_left
-from valtui_trainer.measure.verdict import CAUSE_OF_LENS, Verdict
+from valtui_trainer.measure.verdict import CAUSE_OF_ARM, CAUSE_OF_LENS, Verdict
 from valtui_trainer.measure.volatility import q
 from valtui_trainer.session.records import LensPlan
 
@@ -52,6 +52,26 @@ def in_order(rows: Sequence[Row], verdict: Verdict) -> tuple[Row, ...]:
         return (ranked.index(row.id), 0.0) if row.id in ranked else (len(ranked), left)
 
     return tuple(sorted(rows, key=place))
+
+
+def ranks(causes: Causes) -> dict[str, int]:
+    """Return the rank of each lens and arm that has an answer, by id, as the verdict ranks causes."""
+    lefts = {
+        row.id: row.left.value
+        for row in causes.rows
+        if row.kind == "cause" and row.left is not None
+    }
+    for arm in causes.trials.arms:
+        if arm.evidence is not None:
+            lefts[arm.id] = arm.evidence.value
+    order = list(dict.fromkeys(causes.verdict.causes))
+    cause_of = CAUSE_OF_LENS | CAUSE_OF_ARM
+
+    def place(identity: str) -> tuple[int, float]:
+        cause = cause_of.get(identity, "")
+        return (order.index(cause) if cause in order else len(order)), lefts[identity]
+
+    return {name: rank for rank, name in enumerate(sorted(lefts, key=place), start=1)}
 
 
 def larger_validation(matrix: ValMatrix, samples: Samples) -> Row:

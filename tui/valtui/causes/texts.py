@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from valtui import texts
+from valtui.causes.arm_texts import ARM_NAMES, OF_IT, arm_left_words
+from valtui_trainer.measure.arms import ArmLeft
 from valtui_trainer.measure.left import Left
 from valtui_trainer.measure.verdict import (
+    CAUSE_OF_ARM,
     CAUSE_OF_CHECK,
     CAUSE_OF_LENS,
     ENOUGH_DEGREES,
     Evidence,
     Verdict,
+    explaining_arms,
 )
 from valtui_trainer.session.records import Check
 
@@ -25,6 +29,13 @@ CAUSE_NAMES = {
     "random-validation": "validation is random",
     "order": "the training order",
     "overlap": "validation samples in the training set",
+    "learning-rate": "learning rate",
+    "batch-size": "batch size",
+    "dropout": "dropout",
+    "augmentation": "augmentation",
+    "batchnorm-momentum": "BatchNorm's momentum",
+    "weight-decay": "weight decay",
+    "adam-epsilon": "Adam's epsilon",
 }
 
 LENS_NAMES = {
@@ -92,21 +103,38 @@ def verdict_sentence(
     spiky = spikes_words(len(volatility.spikes))
     if verdict.kind == "open":
         return f"{spiky}{open_words(evidence)}{overfits}"
-    lens = verdict.lens or ""
-    found = evidence.left[lens]
-    assert found is not None
     name = CAUSE_NAMES[verdict.causes[0]]
-    sentence = (
-        f"{spiky}{name[0].upper()}{name[1:]}: {LENS_NAMES[lens]} {briefly(found)} of the volatility "
-        "would be left"
-    )
-    others = [
-        f"{LENS_NAMES[other]} {briefly(evidence.left[other])}"  # type: ignore[arg-type]
-        for cause in verdict.causes[1:]
-        for other, name in CAUSE_OF_LENS.items()
-        if name == cause
-    ]
+    others = [other for cause in verdict.causes[1:] for other in others_words(cause, evidence)]
+    sentence = f"{spiky}{name[0].upper()}{name[1:]}: {first_words(verdict, evidence)}"
     return sentence + (f"; {', '.join(others)}." if others else ".") + overfits
+
+
+def first_words(verdict: Verdict, evidence: Evidence) -> str:
+    """Return what would be left without the first cause, by its lens or arm."""
+    if verdict.arm is not None:
+        found = evidence.arms[verdict.arm]
+        assert isinstance(found, ArmLeft)
+        return (
+            f"{OF_IT[verdict.arm]} {arm_left_words(found)} of the volatility would be left (probe, "
+            f"{texts.counted(found.replicas, 'replica')})"
+        )
+    lens = verdict.lens or ""
+    left_by_lens = evidence.left[lens]
+    assert left_by_lens is not None
+    return f"{LENS_NAMES[lens]} {briefly(left_by_lens)} of the volatility would be left"
+
+
+def others_words(cause: str, evidence: Evidence) -> list[str]:
+    """Return what would be left without a further cause, by its lens or arm."""
+    for lens, name in CAUSE_OF_LENS.items():
+        found = evidence.left.get(lens)
+        if name == cause and found is not None:
+            return [f"{LENS_NAMES[lens]} {briefly(found)}"]
+    return [
+        f"{ARM_NAMES[arm]} {arm_left_words(probed)}"
+        for arm in explaining_arms(evidence.arms)
+        if CAUSE_OF_ARM[arm] == cause and isinstance(probed := evidence.arms[arm], ArmLeft)
+    ]
 
 
 def unsound(checks: Sequence[Check]) -> str:
@@ -153,10 +181,13 @@ def open_words(evidence: Evidence) -> str:
             "answer; the rows say why."
         )
     strongest = min(known, key=lambda name: known[name].value)
+    probed = [arm for arm in evidence.arms if evidence.arms[arm] is not None]
+    neither = f", nor does any of {texts.counted(len(probed), 'arm')} probed" if probed else ""
     return (
-        f"No lens explains it: {LENS_NAMES[strongest]}, the strongest, {briefly(known[strongest])} of "
-        "the volatility would be left. It comes from training itself: learning rate, batch size, "
-        "dropout, augmentation or weight decay, which only a run beside can tell."
+        f"No lens explains it{neither}: {LENS_NAMES[strongest]}, the strongest, "
+        f"{briefly(known[strongest])} of the volatility would be left. It comes from training itself: "
+        "learning rate, batch size, dropout, augmentation or weight decay, which only "
+        f"{'a longer probe' if probed else 'a probe'} can tell."
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
+from valtui.causes.trials import Trials
 from valtui_trainer.measure.interval import Interval
 from valtui_trainer.measure.left import Left
 from valtui_trainer.measure.verdict import Verdict
@@ -144,6 +145,8 @@ class Causes:
         classes, qualities: who carries the volatility; `groups_why` says why there is none.
         smallest_jump: smallest change of the loss that this validation set can show (z = 2).
         notes: sentences on what limits these figures (spikes, heavy tails, missing rows).
+        batch_size: of the run's preset.
+        trials: what probes and proofs of it say, whatever the span.
     """
 
     run: str
@@ -171,6 +174,8 @@ class Causes:
     best: BestFound | None
     smallest_jump: float | None
     notes: tuple[str, ...]
+    batch_size: int = 0
+    trials: Trials = field(default_factory=Trials)
 
     def row(self, identity: str) -> Row | None:
         """Return the row of that id."""

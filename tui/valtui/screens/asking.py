@@ -52,11 +52,27 @@ class ChooseScreen(ModalScreen["str | None"]):
 
     BINDINGS = [Binding("escape", "dismiss_none", "back")]  # noqa: RUF012
 
-    def __init__(self, title: str, choices: Sequence[tuple[str, str]]) -> None:
-        """Offer `choices`: names, and a few words about each."""
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[tuple[str, str]],
+        refused: Sequence[tuple[str, str]] = (),
+        verb: str = "start",
+    ) -> None:
+        """Offer `choices`: names, and a few words about each.
+
+        Args:
+            title: stands above.
+            choices: what can be chosen.
+            refused: what cannot, and why; stands below.
+            verb: what `enter` does with what is chosen.
+        """
         super().__init__()
         self._title = title
         self._choices = choices
+        self._refused = refused
+        self._keys = f"      enter  {verb}      escape  back"
+        self._wide = max([22, *(len(safe(name)) for name, _ in (*choices, *refused))])
         self._typed = ""
 
     def compose(self) -> ComposeResult:
@@ -64,20 +80,16 @@ class ChooseScreen(ModalScreen["str | None"]):
         with Vertical(classes="dialog tall"):
             yield Static(self._title, classes="dialog-title", markup=False)
             yield OptionList(
-                *(
-                    Option(
-                        Content.assemble((f"{safe(name):<22} ", "bold"), (about, "dim")), id=name
-                    )
-                    for name, about in self._choices
-                ),
+                *(self._option(name, about) for name, about in self._choices),
+                *(self._option(name, why, disabled=True) for name, why in self._refused),
                 markup=False,
             )
-            yield Static(
-                "type a name      enter  start      escape  back",
-                id="typed",
-                classes="dim",
-                markup=False,
-            )
+            yield Static(f"type a name{self._keys}", id="typed", classes="dim", markup=False)
+
+    def _option(self, name: str, about: str, disabled: bool = False) -> Option:
+        shown = f"{safe(name):<{self._wide}} "
+        parts = Content.assemble((shown, "dim" if disabled else "bold"), (safe(about), "dim"))
+        return Option(parts, id=name, disabled=disabled)
 
     def on_key(self, event: events.Key) -> None:
         """Go to the first name that begins with what is typed."""
@@ -92,7 +104,7 @@ class ChooseScreen(ModalScreen["str | None"]):
         if fitting:
             self.query_one(OptionList).highlighted = fitting[0]
         self.query_one("#typed", Static).update(
-            f"{safe(self._typed)}{'' if fitting else '  (no such name)'}      enter  start      escape  back"
+            f"{safe(self._typed)}{'' if fitting else '  (no such name)'}{self._keys}"
         )
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual import events, work
-from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.css.query import NoMatches
+from textual.notifications import SeverityLevel
 from textual.widgets import Static
 
 from valtui.causes.types import Causes
 from valtui.keys import bindings
 from valtui.screens import causes_view as view
-from valtui.screens.base import WIDE, KeysFooter
+from valtui.screens import trials_view
+from valtui.screens.base import WIDE
+from valtui.screens.causes_pages import CausesPages
 from valtui.screens.diagnosis import WHOLE, Chosen, Diagnosis
-from valtui.screens.run_commands import RunCommands
-from valtui.widgets.counterfactuals import Counterfactuals
-from valtui.widgets.group_bars import GroupBars
-from valtui.widgets.item_list import Item, ItemList
-from valtui.widgets.sample_strip import SampleStrip
-from valtui.widgets.selecting import Selecting
+from valtui.widgets.item_list import Item
 from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
@@ -31,22 +28,13 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.2
 WIDEST = 160
-PAGES = ("rows", "samples", "groups", "facts")
-TITLES = {
-    "rows": "volatility left, if …   (100 % = all of it)",
-    "samples": "hardest samples, scored crosswise",
-    "groups": "who carries the volatility",
-    "facts": "checks, overfitting, best",
-}
 SPANS = {"run": "whole run", "window": "last window", "range": "what the zoomed chart shows"}
 FEW_COLOURS = ("standard", "windows")
 MOST_NAMES = 60
 
-Panel = ItemList | Counterfactuals | SampleStrip | GroupBars
 
-
-class CausesScreen(RunCommands):
-    """The verdict, a table of counterfactuals, the hardest samples, groups and checks of one run."""
+class CausesScreen(CausesPages):
+    """The verdict, a table of counterfactuals and arms, proofs, the hardest samples, groups and checks."""
 
     CSS_PATH = "../styles/causes.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide"), (WIDEST, "-widest")]  # noqa: RUF012
@@ -73,30 +61,11 @@ class CausesScreen(RunCommands):
         self.feed = feed
         self.diagnosis = diagnosis
         self.focused_run = focused_run
-        self.page = 0
-        self.selected = ""
         spans: list[Chosen] = [WHOLE, ("window", None, None)]
         self._spans = [*spans, ("range", *chosen)] if chosen else spans
         self._span = 0
         self._follow = follow
-        self._shown: Causes | None = None
-        self._alarms, self._heads = ItemList(id="alarms"), ItemList(id="heads")
-        self._table, self._facts = Counterfactuals(), ItemList()
-        self._strip, self._groups = SampleStrip("hardest"), GroupBars()
-
-    def compose(self) -> ComposeResult:
-        """Lay out head, alarms, verdict, the four panels and the foot."""
-        yield Static(id="head", markup=False)
-        yield self._alarms
-        yield self._heads
-        with Horizontal(id="panels"):
-            with Vertical(id="first"):
-                yield VerticalScroll(self._table, id="rows", can_focus=False)
-                yield VerticalScroll(self._facts, id="facts", can_focus=False)
-            with Vertical(id="second"):
-                yield VerticalScroll(self._strip, id="samples", can_focus=False)
-                yield VerticalScroll(self._groups, id="groups", can_focus=False)
-        yield KeysFooter("causes")
+        self._drawn: tuple[object, object] = (None, None)
 
     def on_mount(self) -> None:
         """Show what is known, then follow."""
@@ -114,15 +83,20 @@ class CausesScreen(RunCommands):
 
     @work(exclusive=True, group="causes", description="measure the causes")
     async def _look(self) -> None:
-        """Measure anew when evaluations or checks came in; nothing is drawn below another screen."""
+        """Measure anew when evaluations, checks or looks came in; nothing is drawn below another screen."""
         while not self.feed.gone and self.feed.runs:
             if self.on_top:
                 run, chosen = self.run, self.chosen
+                await self.diagnosis.trials.look(run)
                 if self.diagnosis.is_due(run, chosen):
                     await self.diagnosis.measure(run, chosen)
                 if self.on_top:
                     self._show_known()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def found(self) -> Causes | None:
+        """Return the causes that are shown."""
+        return self._shown
 
     @property
     def chosen(self) -> Chosen:
@@ -136,6 +110,7 @@ class CausesScreen(RunCommands):
         if not self.feed.runs:
             return
         found = self.diagnosis.known(self.run, self.chosen)
+        trials = self.diagnosis.trials.known(self.run)
         self._show_head()
         if found is None:
             problem = safe(self.diagnosis.problem)
@@ -143,14 +118,40 @@ class CausesScreen(RunCommands):
                 f"Cannot be measured: {problem}" if problem else f"measuring {safe(self.run.id)} …"
             )
             self._show([], [Item("", "", "", text, "plain")], panels=False)
-        elif found is not self._shown:
+            self._shown = None
+        elif self._shown is None or found is not self._drawn[0] or trials is not self._drawn[1]:
+            self._draw(found if trials is None else replace(found, trials=trials))
+        self._drawn = found, trials
+
+    def _draw(self, found: Causes) -> None:
+        """Draw everything that is known of a run."""
+        self._tell_end(self._shown, found)
+        self._shown = found
+        with self.app.batch_update():
             self._show(view.alarms(found), view.heads(found), panels=True)
             self._table.show(view.rows(found))
             self._facts.show(view.facts(found))
             self._strip.show(view.hardest_title(found), view.samples(found))
             self._groups.show(view.groups(found))
-            self.call_after_refresh(self._select, self.selected)
-        self._shown = found
+            self._trials.show(trials_view.trial_items(found))
+            self._proofs.show(trials_view.proof_lines(found))
+            self._show_under_way(trials_view.under_way(found))
+            self._turn_page()
+        self.call_after_refresh(self._select, self.selected)
+
+    def _tell_end(self, before: Causes | None, after: Causes) -> None:
+        """Tell that the probe that was under way has ended, and what it found."""
+        if before is None or before.run != after.run or before.trials.live is None:
+            return
+        ended = after.trials.probe
+        if ended is not None and not ended.status.live:
+            text, wrong = trials_view.ended_words(after, ended)
+            severity: SeverityLevel = "error" if wrong else "information"
+            self.notify(text, severity=severity, markup=False, timeout=10)
+
+    def _show_under_way(self, items: list[Item]) -> None:
+        self._under_way.show(items)
+        self._under_way.display = bool(items)
 
     def _show(self, alarms: list[Item], heads: list[Item], panels: bool) -> None:
         self._alarms.show(alarms)
@@ -190,77 +191,6 @@ class CausesScreen(RunCommands):
             self._show_known()
             self._turn_page()
             self._select(self.selected)
-
-    # --- the cursor and pages --------------------------------------------------------------------
-
-    def _order(self) -> list[tuple[Panel, str]]:
-        """Return what the cursor can stand on, from top to bottom, page after page."""
-        first: list[Panel] = [self._alarms, self._heads, self._table]
-        behind: list[Panel] = [self._strip, self._groups]
-        rest: list[Panel] = [self._facts]
-        widgets = [*first, *behind, *rest] if self._alone else [*first, *rest, *behind]
-        return [(widget, key) for widget in widgets for key in widget.keys]
-
-    @property
-    def _alone(self) -> bool:
-        """Whether one panel is shown at a time."""
-        return self.has_class("-narrow") or self.has_class("-short")
-
-    def _select(self, key: str) -> None:
-        """Put the cursor on `key`, or on the first cause, and bring it into sight."""
-        if self._shown is None or not self.is_attached:
-            return
-        order = self._order()
-        if key not in [other for _, other in order]:
-            rows = self._table.keys
-            key = rows[0] if rows else "verdict"
-        self.selected = key
-        for widget in {id(widget): widget for widget, _ in order}.values():
-            widget.select(key)
-        owner = next(widget for widget, other in order if other == key)
-        panel = owner.parent
-        if isinstance(panel, VerticalScroll):
-            if panel.id in PAGES and PAGES.index(panel.id) != self.page:
-                self.page = PAGES.index(panel.id)
-                self._turn_page()
-            panel.scroll_to_region(owner.region_of(key), animate=False)
-
-    def action_move(self, direction: int) -> None:
-        """Move the cursor up or down."""
-        keys = [key for _, key in self._order()]
-        if self._shown is None or not keys:
-            return
-        at = keys.index(self.selected) if self.selected in keys else 0
-        self._select(keys[min(max(at + direction, 0), len(keys) - 1)])
-
-    def action_page(self, direction: int) -> None:
-        """Go to another panel; where one is shown at a time it takes the place of this one."""
-        if self._shown is None:
-            return
-        self.page = (self.page + direction) % len(PAGES)
-        self._turn_page()
-        owners = (self._table, self._strip, self._groups, self._facts)
-        keys = owners[self.page].keys
-        if keys:
-            self._select(keys[0])
-
-    def _turn_page(self) -> None:
-        for index, name in enumerate(PAGES):
-            panel = self.query_one(f"#{name}")
-            panel.set_class(index == self.page, "current")
-            panel.border_title = Content(TITLES[name])
-            subtitle = f"[ {index + 1} of {len(PAGES)} ]" if self._alone else ""
-            panel.border_subtitle = Content(subtitle)
-        on_the_left = PAGES[self.page] in ("rows", "facts")
-        self.query_one("#first").set_class(on_the_left, "current")
-        self.query_one("#second").set_class(not on_the_left, "current")
-
-    def on_selecting_chosen(self, event: Selecting.Chosen) -> None:
-        """Put the cursor where the mouse clicked; explain at a second click."""
-        if event.key == self.selected:
-            self.action_explain()
-        else:
-            self._select(event.key)
 
     def action_explain(self) -> None:
         """Explain what the cursor stands on."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from valtui import texts
+from valtui.causes.rows import ranks
 from valtui.causes.texts import LENS_NAMES, left
 from valtui.causes.types import Causes, Group, Hard, Row, span_words
+from valtui.screens.trials_view import arm_rows
 from valtui.widgets.counterfactuals import Counterfactual
 from valtui.widgets.group_bars import Bar, Kind
 from valtui.widgets.half_blocks import Picture
@@ -29,7 +31,9 @@ CHECK_NAMES = {
 }
 KINDS = {"cause": "", "remedy": " (a remedy)", "description": " (a description)"}
 NOT_RANKED = "remedies and descriptions, not ranked:"
-OVERLAP = "Rows overlap and need not sum to 100 %.  █ sure  ▓ to the estimate  ░ to the 90 % interval's end"
+OVERLAP = (
+    "Rows overlap and need not sum to 100 %.  █ sure  ▓ to the estimate  ░ to the interval's end"
+)
 MOST_CLASSES = 10
 CLASS_LENGTH = 40
 
@@ -75,20 +79,20 @@ def volatility_words(causes: Causes) -> str:
 
 
 def rows(causes: Causes) -> list[Counterfactual | str]:
-    """Return the table: ranked causes, the rest below, and what to bear in mind."""
-    ranked = [row for row in causes.rows if row.kind == "cause"]
+    """Return the table: ranked causes, the rest below, what to bear in mind, and the arms."""
+    places = ranks(causes)
+    found: list[Counterfactual | str] = [
+        counterfactual(row, str(places.get(row.id, "–")), causes)
+        for row in causes.rows
+        if row.kind == "cause"
+    ]
     others = [row for row in causes.rows if row.kind != "cause"]
-    found: list[Counterfactual | str] = []
-    rank = 0
-    for row in ranked:
-        rank += row.left is not None
-        found.append(counterfactual(row, str(rank) if row.left is not None else "–", causes))
     if others:
         found.append(NOT_RANKED)
         found += [counterfactual(row, "·", causes) for row in others]
-    if any(row.left is not None for row in causes.rows):
+    if any(row.left is not None for row in causes.rows) or places:
         found.append(OVERLAP)
-    return found
+    return found + arm_rows(causes)
 
 
 def counterfactual(row: Row, rank: str, causes: Causes) -> Counterfactual:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from valtui.feed import RunFeed, SessionFeed
+from valtui.screens.trials_watch import TrialsWatch
 from valtui_trainer.session.errors import SessionError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Diagnosis:
     """What is known of why each run jumps.
 
     Attributes:
+        trials: what probes and proofs say, which the verdict looks at, too.
         checking: when the checks that are under way were begun, by run, on the monotonic clock.
         problem: why the last measuring failed, a sentence; empty where it did not.
     """
@@ -43,6 +45,7 @@ class Diagnosis:
         self._kept: dict[tuple[str, Chosen], tuple[object, Causes]] = {}
         self._next: dict[tuple[str, Chosen], float] = {}
         self._checked = 0
+        self.trials = TrialsWatch(feed, reading)
         self.checking: dict[str, float] = {}
         self.problem = ""
 
@@ -60,11 +63,12 @@ class Diagnosis:
         return time.monotonic() >= self._next.get(key, 0.0)
 
     def _state(self, run: RunFeed) -> object:
-        """Return what the causes depend on: evaluations, how often they were begun anew, checks."""
+        """Return what the causes depend on: evaluations, how often they were begun anew, checks, looks."""
         tables = [series.val for series in run.seeds.values()]
         checks = sum(event.kind == "check" for event in run.events)
         counts = tuple((len(table), table.generation) for table in tables)
-        return counts, checks, run.start is not None, self._checked
+        settled = self.trials.settled(run)
+        return counts, checks, run.start is not None, self._checked, settled
 
     async def measure(self, run: RunFeed, chosen: Chosen = WHOLE) -> Causes | None:
         """Return the causes of `run`, measured now in a thread; None, and `problem`, where that failed."""
@@ -72,8 +76,9 @@ class Diagnosis:
 
         async with self._reading:
             state, begun = self._state(run), time.monotonic()
+            trials = self.trials.known(run)
             try:
-                found = await asyncio.to_thread(causes, run, *chosen)
+                found = await asyncio.to_thread(causes, run, *chosen, trials)
                 self.problem = ""
             except (SessionError, OSError) as error:
                 found, self.problem = None, str(error)

@@ -46,6 +46,7 @@ class WhyCommands(RunCommands):
         while not self.feed.gone:
             if self.on_top and self.feed.runs:
                 run = self.run
+                await self.diagnosis.trials.look(run)
                 anything = bool(self.feed.runs) and any(len(one.val) for one in run.seeds.values())
                 if (anything or self.has_checks) and self.diagnosis.is_due(run):
                     await self.diagnosis.measure(run)

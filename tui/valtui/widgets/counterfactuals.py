@@ -10,10 +10,8 @@ from rich.style import Style
 from rich.text import Text
 
 from valtui.widgets.folding import fold
+from valtui.widgets.left_bar import axis_label, left_bar, whole_of
 from valtui.widgets.selecting import Selecting, joined, pointer
-
-SURE, UNSURE, BEYOND, TRACK, END = "█", "▓", "░", "·", "▸"
-"""Of a bar: up to the interval's low end, up to the value, up to its high end, the rest, cut off."""
 
 INDENT = 4
 GAP = 2
@@ -99,6 +97,10 @@ class Counterfactuals(Selecting):
         dim = self.style("counterfactuals--dim")
         first = joined([(f"{pointer(row.key == self.selected)}{row.rank} ", strong)])
         if row.value is None:
+            beside = shape.unanswered + GAP
+            if INDENT + beside + cell_len(row.why) <= width:
+                first.append(set_cell_size(row.name, beside), strong)
+                return [Text.assemble(first, (row.why, dim), no_wrap=True, end="")]
             first.append(row.name, strong)
             lines = [first]
             for text in fold(row.why, width - INDENT, 2):
@@ -125,38 +127,29 @@ class Counterfactuals(Selecting):
 
     def _bar(self, row: Counterfactual, shape: Columns) -> Text:
         assert row.value is not None
-        low, value, high = (
-            min(shape.bar, round(shape.bar * max(0.0, end) / shape.whole))
-            for end in (row.low, row.value, row.high)
-        )
-        bar, interval = self.style("counterfactuals--bar"), self.style("counterfactuals--interval")
-        parts: list[tuple[str, Style | None]] = [
-            (SURE * low, bar),
-            (UNSURE * (value - low), bar),
-            (BEYOND * (high - max(low, value)), interval),
-            (TRACK * (shape.bar - max(low, value, high)), self.style("counterfactuals--dim")),
-        ]
-        drawn = joined(parts)
-        if row.high > shape.whole:  # its end is out of sight
-            drawn.right_crop(1)
-            drawn.append(END, interval)
-        return drawn
+        names = ("bar", "interval", "dim")
+        bar, interval, dim = (self.style(f"counterfactuals--{name}") for name in names)
+        ends = row.low, row.value, row.high
+        return left_bar(ends, shape.whole, shape.bar, (bar, interval, dim))
 
     def _axis(self, shape: Columns) -> Text:
         """Return the line that says what the length of the bars means."""
-        full = round(shape.bar / shape.whole)
-        label = f"{'0 %':<{max(4, full - 5)}}100 %"
         left = INDENT + (shape.name + GAP if shape.in_one_line else 0)
-        if len(label) <= full and full < shape.bar:
-            label += "▏"
+        label = axis_label(shape.bar, shape.whole)
         return joined([(" " * left + label, self.style("counterfactuals--heading"))])
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How many cells each part of a row takes; `whole` is the fraction that a full bar stands for."""
+    """How many cells each part of a row takes.
+
+    Attributes:
+        unanswered: of the names of rows without a value.
+        whole: the fraction that a full bar stands for.
+    """
 
     name: int
+    unanswered: int
     figure: int
     notes: tuple[int, ...]
     bar: int
@@ -168,13 +161,14 @@ class Columns:
         """Return the columns for these rows at a width in cells."""
         answered = [row for row in rows if row.value is not None]
         name = max((cell_len(row.name) for row in answered), default=0)
+        others = max((cell_len(row.name) for row in rows if row.value is None), default=0)
         figure = max((cell_len(row.figure) for row in answered), default=0)
         count = max((len(row.notes) for row in answered), default=0)
         notes = tuple(max(cell_len(row.notes[at]) for row in answered) for at in range(count))
-        whole = min(1.5, max([1.0, *(row.high for row in answered)]))
+        whole = whole_of([row.high for row in answered])
         beside = sum(GAP + size for size in notes)
         room = width - INDENT - name - GAP - GAP - figure - beside
         if room >= SHORTEST_BAR + 6:
-            return cls(name, figure, notes, min(room, LONGEST_BAR), whole, True)
+            return cls(name, others, figure, notes, min(room, LONGEST_BAR), whole, True)
         bar = min(LONGEST_BAR, max(SHORTEST_BAR, width - INDENT - GAP - figure))
-        return cls(name, figure, notes, bar, whole, False)
+        return cls(name, others, figure, notes, bar, whole, False)
