@@ -16,7 +16,7 @@ from valtui_trainer.session.append import Records
 from valtui_trainer.session.records import Fork, RunSpec, Val
 from valtui_trainer.training.assemble import Material, build_replica
 from valtui_trainer.training.checkpoint import State
-from valtui_trainer.training.ensemble import Ensemble
+from valtui_trainer.training.choose_engine import Wanted, make_ensemble
 from valtui_trainer.training.evaluator import Evaluator
 from valtui_trainer.training.fork import take_over
 from valtui_trainer.training.optimization import learning_rate
@@ -95,7 +95,7 @@ def train_part(
     material: Material,
     log: Records,
     stepped: Callable[[int], None],
-    engine: str,
+    engine: Wanted,
 ) -> str:
     """Train `replicas` to the arm's last evaluation, logging each; return which engine did it.
 
@@ -108,7 +108,7 @@ def train_part(
         stepped: is told after each step how many replicas took it; raises to end the training.
         engine: as `make_ensemble` takes it.
     """
-    ensemble = Ensemble(list(replicas))
+    ensemble = make_ensemble(replicas, material.train_set, engine)
     evaluator = Evaluator(
         arm.preset,
         material.train_set,
@@ -129,7 +129,7 @@ def train_part(
         if step + 1 in marks:
             ensemble.figures()  # empties the accumulator of training losses
             evaluate_all(arm, replicas, numbers, evaluator, log, step + 1, began)
-    return ensemble.engine
+    return ensemble.name
 
 
 def evaluate_all(

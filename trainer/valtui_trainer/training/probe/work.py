@@ -103,7 +103,9 @@ class Work:
         status, reason = "done", ""
         try:
             self.enter("gradient noise scale")
-            self.noise = noise_scale_at(self.arms[0], self.run_spec, self.material, self.state)
+            self.noise = noise_scale_at(
+                self.arms[0], self.run_spec, self.material, self.state, self.images()
+            )
             self.trained_from = time.monotonic()
             half = self.spec.replicas // 2
             for numbers in (range(half), range(half, self.spec.replicas)):
@@ -138,6 +140,10 @@ class Work:
         return Arm.of(
             identity, preset, self.spec.fork, len(self.material.train_set), self.spec.evaluations
         )
+
+    def images(self) -> int:
+        """Return the training images that the whole probe sees."""
+        return self.spec.replicas * sum(arm.steps * arm.preset.batch_size for arm in self.arms)
 
     def open_log(self, arm: Arm, patience: Patience) -> Records:
         """Return the file of an arm's evaluations."""
