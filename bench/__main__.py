@@ -6,11 +6,12 @@ import re
 import sys
 from pathlib import Path
 
-from bench import kills, long_session, machine, planted, screen, trainer
+from bench import kills, long_session, machine, planted, replicas, screen, trainer
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
     "trainer": trainer,
+    "replicas": replicas,
     "screen": screen,
     "long-session": long_session,
     "kills": kills,

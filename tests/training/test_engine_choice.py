@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -10,8 +12,8 @@ from torchvision import models as torchvision_models
 
 from support.own_models import Linear
 from support.replicas import build_replica, random_images, replica_of, small_preset
-from support.training import same
-from valtui_trainer.presets.types import Augmentation, Model
+from support.training import same, train
+from valtui_trainer.presets.types import Augmentation, Model, Preset
 from valtui_trainer.training import choose_engine
 from valtui_trainer.training.choose_engine import cannot_be_stacked, make_ensemble, tried
 from valtui_trainer.training.dropout import replace_dropout
@@ -147,6 +149,19 @@ def test_losses_that_are_not_finite_are_no_disagreement(monkeypatch: pytest.Monk
     _, why = tried(mine, random_images())
 
     assert "one after another" in why
+
+
+def test_a_run_of_several_seeds_says_which_engine_trains_them(home: Path, digits: Path) -> None:
+    settings = Preset(data=str(digits), model=Model(width=4), epochs=1, log_every=5)
+    _, several = train(home, settings, seeds=(0, 1))
+    _, alone = train(home, settings)
+
+    told = [event for _, event in several.events if event.kind == "engine"]
+    assert [event.message for event in told] == [
+        "2 replicas take each step one after another: on the CPU a stack is slower."
+    ]
+    assert told[0].data == {"engine": "loop"}
+    assert not [event for _, event in alone.events if event.kind == "engine"]
 
 
 @pytest.mark.cuda

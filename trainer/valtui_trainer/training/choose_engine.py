@@ -60,6 +60,13 @@ def make_ensemble(
     return Stacked(replicas, why) if faster else Ensemble(replicas, why)
 
 
+def engine_in_words(ensemble: Ensemble) -> str:
+    """Return which engine trains an ensemble, and why, a sentence."""
+    how = "in one go" if ensemble.name == "stack" else "one after another"
+    why = f": {ensemble.reason}" if ensemble.reason else ""
+    return f"{len(ensemble.replicas)} replicas take each step {how}{why}."
+
+
 def tried(replicas: Sequence[Replica], batches: Batches) -> tuple[bool, str]:
     """Return whether a stack of `replicas` is right and worth it, and why (not), part of a sentence."""
     why_not = cannot_be_stacked(replicas[0].model)

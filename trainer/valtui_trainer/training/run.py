@@ -24,9 +24,9 @@ from valtui_trainer.training.assemble import Material, build_replica, prepare, w
 from valtui_trainer.training.attempt import Places
 from valtui_trainer.training.checkpoint import Checkpoints, State
 from valtui_trainer.training.checks.start import begin_with_checks, go_on_with_checks
+from valtui_trainer.training.choose_engine import engine_in_words, make_ensemble
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
-from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.fork import read_start, take_over
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.costs import try_out
@@ -70,10 +70,11 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     if start_state is not None:
         for number, replica in enumerate(replicas):
             take_over(replica, start_state, number)
+    ensemble = make_ensemble(replicas, material.train_set)
     loop = Loop(
         preset=spec.preset,
         timetable=material.timetable,
-        ensemble=Ensemble(replicas),
+        ensemble=ensemble,
         train_set=material.train_set,
         val_set=material.val_set,
         train_subset=material.train_subset,
@@ -115,6 +116,8 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     journal.document(places.attempt.start, start)
     for note in material.notes:
         journal.event("warning", note, about="data")
+    if len(replicas) > 1:
+        journal.event("engine", engine_in_words(ensemble), step=loop.step, engine=ensemble.name)
     if state is None or "lenses" not in state:
         journal.event("lens", in_words(plans), step=loop.step, **listed(plans))
     try:
