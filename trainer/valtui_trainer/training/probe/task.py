@@ -17,7 +17,8 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import ProbePaths, SessionPaths, utc_now
 from valtui_trainer.session.locks import acquire
 from valtui_trainer.session.patience import Patience
-from valtui_trainer.session.records import ProbeResult, ProbeSpec
+from valtui_trainer.session.records import CommandName, ProbeResult, ProbeSpec
+from valtui_trainer.session.state import run_status
 from valtui_trainer.supervise.launch import BUSY, ensure_supervisor
 from valtui_trainer.training.attempt import (
     IN_WORDS,
@@ -43,11 +44,13 @@ def run_probe(folder: Path) -> int:
     control.begin()
     began = time.monotonic()
     spec: ProbeSpec | None = None
+    paused = False
     try:
         spec = read_document(probe.spec, ProbeSpec)
         if spec is None:
             raise SessionError(f"{probe.spec} is missing.")
-        if spec.pause_run:
+        paused = spec.pause_run and trains(session, spec)
+        if paused:
             tell_run(session, spec, "pause")
         control.enter("loading torch", LONG_DEADLINE)
         from valtui_trainer.training.probe.work import carry_out
@@ -56,7 +59,7 @@ def run_probe(folder: Path) -> int:
     except Exception as error:
         result = failure(error, began)
     finally:
-        if spec is not None and spec.pause_run:
+        if spec is not None and paused:
             tell_run(session, spec, "resume")
     wait_for_room(lambda: write_document(probe.result, result))
     control.end()
@@ -64,10 +67,16 @@ def run_probe(folder: Path) -> int:
     return 1 if result.status == "failed" else 0
 
 
-def tell_run(session: SessionPaths, spec: ProbeSpec, command: str) -> None:
+def trains(session: SessionPaths, spec: ProbeSpec) -> bool:
+    """Tell whether the probed run trains now; one that somebody paused is left paused."""
+    status = run_status(session.run(spec.run), supervised=True)
+    return status.pid is not None and status.state in ("STARTING", "RUNNING")
+
+
+def tell_run(session: SessionPaths, spec: ProbeSpec, command: CommandName) -> None:
     """Pause or resume the probed run; where that cannot be written, it is said in the log."""
     try:
-        send(session, "pause" if command == "pause" else "resume", spec.run)
+        send(session, command, spec.run)
         ensure_supervisor(session)
     except (OSError, SessionError) as error:
         say(f"{spec.run} could not be asked to {command} ({error}).")
