@@ -39,9 +39,7 @@ presets = st.builds(
     eval_every=st.sampled_from([0.1, 0.25, 1, "2 epochs", "0.5 epochs", "50 steps", "8 steps"]),
     drop_last=st.booleans(),
     augmentation=st.sampled_from([Augmentation(), Augmentation(flip=True, rotation=10)]),
-    evaluation=st.builds(
-        Evaluation, exact_batchnorm=st.booleans(), averaged_weights=st.booleans()
-    ),
+    evaluation=st.builds(Evaluation, exact_batchnorm=st.booleans(), averaged_weights=st.booleans()),
     optimizer=st.builds(
         Optimizer,
         name=st.sampled_from(["adam", "adamw", "sgd"]),
@@ -150,7 +148,9 @@ def test_momentum_rises_to_one_at_the_most() -> None:
 
 
 def test_an_unknown_arm_is_refused_with_one_that_comes_near() -> None:
-    with pytest.raises(PresetError, match="'learning-rate-halve'.*did you mean.*learning-rate-half"):
+    with pytest.raises(
+        PresetError, match=r"'learning-rate-halve'.*did you mean.*learning-rate-half"
+    ):
         arms.find("learning-rate-halve")
 
 

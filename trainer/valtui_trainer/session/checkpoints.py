@@ -172,9 +172,12 @@ def link(source: Path, target: Path) -> None:
         if error.errno not in NO_LINKS:
             raise
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.copyfile(source, temporary)
-        temporary.chmod(FILE_MODE)
-        temporary.rename(target)
+        try:
+            shutil.copyfile(source, temporary)
+            temporary.chmod(FILE_MODE)
+            temporary.rename(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def evaluations_after(run: RunPaths, step: int) -> int:
