@@ -39,8 +39,8 @@ RUNS = {
     ),
     "small-cnn, BatchNorm, weight decay": (
         ["batchnorm-0.1", *NARROW, "--set", "weight_decay=0.001", "--epochs", "6"],
-        "learning-rate-half,batch-size-quadruple,batchnorm-momentum-up,batchnorm-momentum-down,"
-        "weight-decay-off,adam-epsilon",
+        ("learning-rate-half,batch-size-quadruple,batchnorm-momentum-up,batchnorm-momentum-down,"
+        "weight-decay-off,adam-epsilon"),
     ),
 }  # fmt: skip
 
@@ -139,8 +139,8 @@ def report(pairs: list[Pair]) -> list[str]:
         *lines,
         "",
         f"- sign right: {sum(known)} of {len(known)} ({100 * np.mean(known):.0f} %)",
-        f"- inside the probe's 95 % interval: {sum(pair.inside for pair in pairs)} of {len(pairs)} "
-        f"({100 * inside:.0f} %)",
+        (f"- inside the probe's 95 % interval: {sum(pair.inside for pair in pairs)} of {len(pairs)} "
+        f"({100 * inside:.0f} %)"),
     ]  # fmt: skip
 
 
