@@ -6,11 +6,12 @@ import errno
 import itertools
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from screens.conftest import Recorded
 from support.broken_reads import BrokenReads
-from support.sessions import train_record
+from support.sessions import begin_attempt, train_record
 from valtui import curves
 from valtui.curves import RunCurves
 from valtui.feed import BYTES_A_POLL, SessionFeed
@@ -185,3 +186,20 @@ def test_a_clock_that_goes_back_in_the_log_bends_no_axis(make: Maker) -> None:
         lines.update(axis)
         assert len(lines.lines.val_loss.middle) == 13
         assert len(lines.lines.train_loss.middle) == 23
+
+
+def test_losses_by_sample_of_a_window_reach_back_into_the_attempt_before(make: Maker) -> None:
+    session = make({"one": Preset()}, (0, 1))
+    session.begin("one", 100)
+    later = begin_attempt(session.paths.run("one"), session.specs[0], from_step=60)
+    later.curves(range(61, 131), level=0.9)
+    feed = SessionFeed(session.paths)
+    feed.drain()
+    (run,) = feed.runs
+
+    steps = run.val_matrix().step
+    window = run.sample_losses(1, steps[-10:])
+
+    assert list(steps) == list(range(10, 140, 10))
+    assert np.array_equal(window, run.sample_losses(1)[-10:])
+    assert window.mean(axis=1) == pytest.approx(run.val_matrix().loss[1, -10:], rel=1e-5)

@@ -60,7 +60,7 @@ def test_compare(snap_compare: Compare, app: AppMaker, ended: Recorded) -> None:
     async def ready(pilot: Pilot[Any]) -> None:
         await on_live(pilot)
         await pilot.press("v")
-        await sees(pilot, "(reference)", "stopped")
+        await sees(pilot, "(reference)", "stopped", "batch-512 stopped at epoch 6.")
 
     assert snap_compare(app(ended), terminal_size=(120, 40), run_before=ready)
 

@@ -122,17 +122,18 @@ class RunFeed:
             averaged=stacked("val_loss_averaged"),
         )
 
-    def sample_losses(self, seed: int) -> Losses:
-        """Return the per-sample losses of a seed's evaluations, shape (T, n).
+    def sample_losses(self, seed: int, steps: Array | None = None) -> Losses:
+        """Return the per-sample losses of a seed's evaluations, at `steps` or all, shape (T, n).
 
         Rows that cannot be read are NaN. Shape (0, 0) where none can, or where the attempts evaluated
         different validation sets.
         """
         table = self.seeds[seed].val
         parts, digests = [], set()
-        attempts = table["attempt"]
+        wanted = np.arange(len(table)) if steps is None else table["step"].searchsorted(steps)
+        attempts = table["attempt"][wanted]
         for number in np.unique(attempts):
-            chosen = np.flatnonzero(attempts == number)
+            chosen = wanted[attempts == number]
             records = [self._row_record(table, int(position)) for position in chosen]
             attempt = self.paths.attempt(int(number))
             rows = read_losses(attempt, records)

@@ -22,6 +22,7 @@ from valtui_trainer.measure.comparison import (
 )
 from valtui_trainer.measure.volatility import Volatility, volatility
 from valtui_trainer.presets.keys import settings, varying
+from valtui_trainer.session.records import Fork
 from valtui_trainer.session.state import RunStatus
 
 LEVEL = 0.9
@@ -49,6 +50,7 @@ class RunFigures:
         relative: volatility as a fraction of the loss.
         shared_device: it trained while another run of the session did, so images/s is a share.
         ratio: relative volatility against the first run's; None for the first, or at unequal spacing.
+        fork: the checkpoint that it goes on from; None: from scratch.
     """
 
     id: str
@@ -67,6 +69,7 @@ class RunFigures:
     ratio_note: str
     images_per_second: float | None
     shared_device: bool
+    fork: Fork | None = None
 
 
 def compare(runs: Sequence[RunFeed], with_look_alikes: bool = True) -> list[RunFigures]:
@@ -97,6 +100,7 @@ def compare(runs: Sequence[RunFeed], with_look_alikes: bool = True) -> list[RunF
                 ratio_note=note,
                 images_per_second=images_per_second(run),
                 shared_device=shares(position, spans),
+                fork=run.spec.fork,
             )
         )
     return found

@@ -102,6 +102,14 @@ def best(figures: RunFigures) -> str:
     return f"{number(found.loss)} at {found.epoch:g}{alike}"
 
 
+def state(figures: RunFigures) -> str:
+    """Return the state of a run, and where it goes on from if not from scratch."""
+    fork = (
+        f", from {figures.fork.run} at {figures.fork.epoch:g}" if figures.fork is not None else ""
+    )
+    return figures.status.state.lower() + fork
+
+
 def duration(seconds: float | None) -> str:
     """Return seconds as m:ss, h:mm:ss or days."""
     if seconds is None:

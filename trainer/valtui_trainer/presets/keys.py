@@ -47,6 +47,11 @@ def varying(presets: list[Preset]) -> tuple[str, ...]:
     return tuple(key for key in known_keys() if any(t[key] != tables[0][key] for t in tables[1:]))
 
 
+def recipe(preset: Preset) -> Preset:
+    """Return `preset` without its seeds and description: what runs of the same preset have in common."""
+    return msgspec.structs.replace(preset, description="", seeds=1)
+
+
 def merge(below: Table, above: Table) -> Table:
     """Return `below` overlaid by `above`, table by table."""
     merged = dict(below)

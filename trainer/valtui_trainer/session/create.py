@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from valtui_trainer.presets.keys import recipe
+from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.checkpoints import link
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.errors import SessionError
@@ -75,3 +77,8 @@ def run_id(preset: str, taken: set[str], seeds: list[int]) -> str:
         candidate = f"{preset}+seeds-{number}-{counter}"
         counter += 1
     return candidate
+
+
+def from_scratch(run: RunSpec) -> tuple[str, Preset] | None:
+    """Return what all runs of one preset from scratch share, whatever their seeds; None for a continuation."""
+    return (run.preset_name, recipe(run.preset)) if run.fork is None else None

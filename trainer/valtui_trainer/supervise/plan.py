@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.keys import parse_assignment
 from valtui_trainer.presets.library import Library, Named, NamedStudy, refuse_varied, with_settings
-from valtui_trainer.session.create import run_id
+from valtui_trainer.session.create import from_scratch, run_id
 from valtui_trainer.session.layout import session_id, utc_now
 from valtui_trainer.session.machine import host
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.supervise.devices import choose_device, runs_at_once, threads_per_run
 
 PACKAGES = ("valtui", "torch", "torchvision", "numpy", "textual")
+MOST_RUNS = 9
+"""That one session shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,10 @@ def members(names: tuple[str, ...], library: Library) -> tuple[NamedStudy | None
     if len(set(names)) < len(names):
         raise PresetError("The same preset is named twice; use --seeds to train it more than once.")
     presets = [library.preset(name) for name in names]
-    if len(presets) > 9:
-        raise PresetError(f"{len(presets)} presets are too many for one screen; at most 9.")
+    if len(presets) > MOST_RUNS:
+        raise PresetError(
+            f"{len(presets)} presets are too many for one screen; at most {MOST_RUNS}."
+        )
     return None, presets
 
 
@@ -191,3 +198,44 @@ def further_run(session: SessionSpec, runs: list[RunSpec], named: Named) -> RunS
     position = max((run.position for run in runs), default=-1) + 1
     taken = {run.id for run in runs}
     return make_run(session, named, position, taken, session.allow_code)
+
+
+def further_seeds(
+    session: SessionSpec, runs: list[RunSpec], run: RunSpec, count: int = 2
+) -> RunSpec:
+    """Return a run from scratch of `count` seeds more of the preset of `run`; all else is as there.
+
+    The seeds are the lowest that no run of this preset has in the session, continuations aside.
+
+    Args:
+        session: that has begun.
+        runs: all that it has, those that wait included.
+        run: one of them.
+        count: how many seeds.
+
+    Raises:
+        PresetError: `run` is a continuation, or the session is full.
+    """
+    if run.fork is not None:
+        raise PresetError(
+            f"{run.id} goes on from a checkpoint of {run.fork.run}; more seeds begin from scratch, "
+            f"so add them to a run that did."
+        )
+    if len(runs) >= MOST_RUNS:
+        raise PresetError(
+            f"This session has {len(runs)} runs, and {MOST_RUNS} are the most that one can show. "
+            f"Start the preset in a session of its own, with --seeds."
+        )
+    same = [other for other in runs if from_scratch(other) == from_scratch(run)]
+    taken = {seed for other in same for seed in other.seeds}
+    free = (seed for seed in itertools.count() if seed not in taken)
+    seeds = list(itertools.islice(free, count))
+    return msgspec.structs.replace(
+        run,
+        id=run_id(run.preset_name, {other.id for other in runs}, seeds),
+        preset=msgspec.structs.replace(run.preset, seeds=seeds),
+        seeds=seeds,
+        position=max(other.position for other in runs) + 1,
+        session=session.id,
+        proof="",
+    )

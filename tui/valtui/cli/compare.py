@@ -17,6 +17,8 @@ from valtui_trainer.session.listing import find_session
 if TYPE_CHECKING:
     from valtui.feed import SessionFeed
     from valtui.figures import RunFigures
+    from valtui.pairs import Pair, Side
+    from valtui_trainer.measure.better import Told
     from valtui_trainer.measure.comparison import Mean
     from valtui_trainer.measure.interval import Interval
     from valtui_trainer.measure.volatility import Volatility
@@ -45,14 +47,23 @@ def execute(arguments: argparse.Namespace) -> int:
     feed = SessionFeed(session)
     feed.drain()
     figures = figures_of(feed)
+    from valtui import pair_words
+    from valtui.pairs import pairs_of
+
+    pairs = pairs_of(feed.runs)
     if arguments.json:
-        output.document(describe(feed, figures))
+        output.document(describe(feed, figures, pairs))
         return 0
     output.line(feed.spec.question or feed.spec.title)
     output.line()
     write_table(figures)
     output.line()
-    for note in NOTES:
+    if pairs:
+        output.line(pair_words.title(pairs))
+        for pair in pairs:
+            output.line(f"- {pair_words.say(pair).sentence}")
+        output.line()
+    for note in (*NOTES, *(pair_words.NOTE if pairs else ())):
         output.line(note)
     return 0
 
@@ -82,7 +93,7 @@ def row_of(one: RunFigures) -> list[str]:
     return [
         one.id,
         *(show_value(value) for value in one.differs.values()),
-        one.status.state.lower(),
+        texts.state(one),
         texts.level(one.level),
         texts.best(one),
         texts.absolute(one.absolute),
@@ -93,7 +104,7 @@ def row_of(one: RunFigures) -> list[str]:
     ]
 
 
-def describe(feed: SessionFeed, figures: list[RunFigures]) -> Entry:
+def describe(feed: SessionFeed, figures: list[RunFigures], pairs: list[Pair]) -> Entry:
     """Return the comparison as JSON has it."""
     return {
         "schema": output.SCHEMA,
@@ -102,6 +113,7 @@ def describe(feed: SessionFeed, figures: list[RunFigures]) -> Entry:
         "question": feed.spec.question,
         "reference": figures[0].id if figures else None,
         "runs": [describe_run(one, feed) for one in figures],
+        "pairs": [describe_pair(pair) for pair in pairs],
     }
 
 
@@ -134,6 +146,53 @@ def describe_run(one: RunFigures, feed: SessionFeed) -> Entry:
         "volatility_ratio_note": one.ratio_note,
         "images_per_second": one.images_per_second,
         "shares_device": one.shared_device,
+        "fork": None
+        if one.fork is None
+        else {"run": one.fork.run, "step": one.fork.step, "epoch": one.fork.epoch},
+    }
+
+
+def describe_pair(pair: Pair) -> Entry:
+    """Return two presets; the intervals hold at 95 % for all pairs together (Bonferroni)."""
+    from valtui.pair_words import say
+
+    found = pair.found
+    return {
+        "lower": describe_side(pair.lower),
+        "higher": describe_side(pair.higher),
+        "outcome": "not-compared" if found is None else found.outcome,
+        "sentence": say(pair).sentence,
+        "with_best": pair.best,
+        "val_loss_difference": None if found is None else found.difference,
+        "common_samples": None if found is None else found.samples,
+        "over_samples": None if found is None else describe_told(found.over_samples),
+        "over_seeds": None if found is None else describe_told(found.over_seeds),
+        "over_both": None if found is None else describe_told(found.over_both),
+        "seeds_needed_each": None if found is None else found.seeds_needed,
+    }
+
+
+def describe_side(side: Side) -> Entry:
+    """Return one preset of a pair, with the seeds that count."""
+    return {
+        "id": side.id,
+        "runs": list(side.runs),
+        "seeds": list(side.seeds),
+        "seeds_not_finite": list(side.not_finite),
+        "last_epoch": side.epoch,
+        "ended": not side.going,
+    }
+
+
+def describe_told(found: Told | None) -> Entry | None:
+    """Return how well a difference is known on one level."""
+    if found is None:
+        return None
+    return {
+        "told": found.told,
+        "interval_95_all_pairs_student_t": bounds(found.interval),
+        "standard_error": found.error,
+        "degrees_of_freedom": found.degrees,
     }
 
 

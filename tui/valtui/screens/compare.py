@@ -1,4 +1,4 @@
-"""Compare: the presets side by side in numbers, and what each number is."""
+"""Compare: the presets side by side in numbers, which is better or not told apart, and what each number is."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import DataTable, Static
 
-from valtui import texts
-from valtui.feed import SessionFeed
+from valtui import pair_words, texts
+from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
-from valtui.screens.base import KeysFooter, SizedScreen, gone
+from valtui.pairs import Pair, pairs_of
+from valtui.screens.base import KeysFooter, gone
+from valtui.screens.more_seeds import StartCommands
 from valtui_trainer.presets.keys import show_value
 from valtui_trainer.session.safe import safe
 
 REFRESH_SECONDS = 1.0
-NOTE = """\
+NOTE = f"""\
+{" ".join(pair_words.NOTE)}
 val loss, accuracy: mean of the last 10 evaluations; ± is the 95 % Student-t interval over n seeds, none at n = 1.
 best: lowest mean over seeds, and its epoch; "alike" counts evaluations this validation set cannot tell from it (paired over samples, first seed, 90 %).
 volatility: what is left of the jumps from one evaluation to the next after the trend, over the whole run, with its 90 % interval; ▲ counts spikes, which make the interval too narrow.
@@ -28,8 +32,8 @@ ratio: relative volatility against the first preset's, 90 % F interval; only whe
 images/s: training steps alone; ⚭ marks runs that share the device."""
 
 
-class CompareScreen(SizedScreen[None]):
-    """One row a preset."""
+class CompareScreen(StartCommands):
+    """One row a run, one sentence a pair of presets."""
 
     CSS_PATH = "../styles/compare.tcss"
     BINDINGS = bindings("compare")
@@ -42,8 +46,10 @@ class CompareScreen(SizedScreen[None]):
             reading: Held by whoever reads new points into `feed`, in a thread.
         """
         super().__init__()
-        self._feed = feed
+        self.feed = feed
         self._reading = reading or asyncio.Lock()
+        self._ids: list[str] = []
+        self._said: Content | None = None
         self._shown: list[list[str]] = []
         self._widths: list[int] = []
 
@@ -51,12 +57,15 @@ class CompareScreen(SizedScreen[None]):
         """Lay out the table and what it means."""
         yield Static(id="question", markup=False)
         yield DataTable(cursor_type="row", zebra_stripes=True)
-        yield Static(NOTE, id="note", markup=False)
+        with VerticalScroll(id="pairs"):
+            yield Static(id="said", markup=False)
+        with VerticalScroll(id="notes", can_focus=False):
+            yield Static(NOTE, id="note", markup=False)
         yield KeysFooter("compare")
 
     def on_mount(self) -> None:
         """Fill the table and keep it filled."""
-        spec = self._feed.spec
+        spec = self.feed.spec
         self.query_one("#question", Static).update(
             Content.assemble(
                 (" compare  ", "bold $primary"), (safe(spec.question or spec.title), "bold")
@@ -67,20 +76,47 @@ class CompareScreen(SizedScreen[None]):
     @work(exclusive=True, group="compare", description="compute the comparison")
     async def _refresh_figures(self) -> None:
         known: list[object] = []
+        levels: list[object] = []
         while True:
-            runs = list(self._feed.runs)
+            runs = list(self.feed.runs)
             now: list[object] = [(run.id, run.version, run.status.state) for run in runs]
-            if now != known:
+            if now != known and self.on_top:
                 async with self._reading:
                     figures = await asyncio.to_thread(compare, runs)
                 known = now
                 if gone(self):
                     return
                 self._show(figures)
+                newest = [(run.id, run.status.ended, evaluations_of(run)) for run in runs]
+                if newest != levels:
+                    async with self._reading:
+                        pairs = await asyncio.to_thread(pairs_of, runs)
+                    levels = list(newest)
+                    if gone(self):
+                        return
+                    self._show_pairs(pairs)
             await asyncio.sleep(REFRESH_SECONDS)
+
+    def action_more_seeds(self) -> None:
+        """Train two more seeds of the preset under the cursor, after asking."""
+        row = self.query_one(DataTable).cursor_row
+        found = [run for run in self.feed.runs if self._ids[row : row + 1] == [run.id]]
+        if found:
+            self.ask_more_seeds(found[0])
+
+    def _show_pairs(self, pairs: list[Pair]) -> None:
+        said = pairs_said(pairs)
+        panel = self.query_one("#pairs", VerticalScroll)
+        title = pair_words.title(pairs)
+        if panel.border_title != title:
+            panel.border_title = title
+        if said != self._said:
+            self._said = said
+            self.query_one("#said", Static).update(said)
 
     def _show(self, figures: list[RunFigures]) -> None:
         table = self.query_one(DataTable)
+        self._ids = [one.id for one in figures]
         header, rows = table_of(figures)
         if [header, *rows] == self._shown:
             return
@@ -116,7 +152,7 @@ def table_of(figures: list[RunFigures]) -> tuple[list[str], list[list[str]]]:
     ]  # fmt: skip
     rows = [
         [
-            f"{number} {safe(one.id)}\n  {one.status.state.lower()}",
+            f"{number} {safe(one.id)}\n  {safe(texts.state(one))}",
             *(safe(show_value(value)) for value in one.differs.values()),
             two_lines(texts.level(one.level)),
             two_lines(texts.percent(one.relative).replace(" %", "", 1)),
@@ -129,6 +165,24 @@ def table_of(figures: list[RunFigures]) -> tuple[list[str], list[list[str]]]:
         for number, one in enumerate(figures, start=1)
     ]
     return header, rows
+
+
+def evaluations_of(run: RunFeed) -> list[tuple[int, int]]:
+    """Return what tells whether a level may have changed: how many evaluations, how often some were dropped."""
+    return [(len(series.val), series.val.generation) for series in run.seeds.values()]
+
+
+def pairs_said(pairs: list[Pair]) -> Content:
+    """Return a sentence a pair, those with the best preset first."""
+    if not pairs:
+        return Content("One preset alone: there is nothing to compare it with.")
+    lines: list[Content] = []
+    for before, pair in zip([pairs[0], *pairs], pairs, strict=False):
+        if before.best and not pair.best:
+            lines.append(Content.styled("without the best of all:", "dim"))
+        said = pair_words.say(pair)
+        lines.append(Content.assemble((safe(said.outcome), "bold"), safe(said.reason)))
+    return Content("\n").join(lines)
 
 
 def two_lines(text: str) -> str:

@@ -37,6 +37,10 @@ PANELS = (
         "presets",
         "Validation loss: mean of the last 10 evaluations, ± the 95 % Student-t interval over n seeds. vol: volatility over the whole run in % of the loss, with its 90 % interval, and its course.",
     ),
+    (
+        "better, or noise?",
+        "On the compare screen, of every pair of presets: is the difference more than this validation set would show by chance (paired over the samples both were evaluated on), and more than other seeds would give (Welch)? better: yes to each, and to both at once. + trains two more seeds where more are needed.",
+    ),
 )
 
 

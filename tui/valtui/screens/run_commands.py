@@ -1,19 +1,18 @@
-"""What can be asked of runs from the live screen: output, stop, pause, resume, one preset more."""
+"""What can be asked of runs from the live screen: output, stop, pause, resume, one preset or two seeds more."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from textual import work
 from textual.app import App
 
-from valtui.feed import RunFeed, SessionFeed
+from valtui.feed import RunFeed
 from valtui.screens.asking import AskScreen, ChooseScreen
-from valtui.screens.base import SizedScreen
 from valtui.screens.diagnosis import Diagnosis
+from valtui.screens.more_seeds import StartCommands
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.output import read_output
-from valtui_trainer.session.records import CommandName
+from valtui_trainer.session.records import CommandName, RunSpec
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import RESUMABLE
 from valtui_trainer.supervise.begin import command as send_command
@@ -24,14 +23,13 @@ SIGNS_OF = {"failed": "✕", "doubtful": "!", "unknown": "?"}
 
 FOR_A_RUN = frozenset({
     "output", "stop", "pause", "resume", "overlay", "cursor", "focus_next_run", "causes", "check",
-    "explain", "span", "move",
+    "explain", "span", "move", "more_seeds",
 })  # fmt: skip
 
 
-class RunCommands(SizedScreen[None]):
+class RunCommands(StartCommands):
     """A screen on one session with a focused run."""
 
-    feed: SessionFeed
     focused_run: int
     diagnosis: Diagnosis
 
@@ -150,37 +148,20 @@ class RunCommands(SizedScreen[None]):
         self.app.push_screen(ChooseScreen(title, choices), self._start_chosen)
 
     def _start_chosen(self, name: str | None) -> None:
-        if name is not None:
-            self.notify(f"{safe(name)}: checking data and model …", markup=False, timeout=4)
-            self._start_preset(name)
-
-    @work(thread=True, group="start", description="check and start a preset")
-    def _start_preset(self, name: str) -> None:
-        from valtui_trainer.presets.errors import PresetError
+        if name is None:
+            return
         from valtui_trainer.presets.library import Library
         from valtui_trainer.supervise.plan import further_run
-        from valtui_trainer.supervise.validate import validate
 
-        try:
-            spec = further_run(
-                self.feed.spec, [run.spec for run in self.feed.runs], Library.open().preset(name)
-            )
-        except PresetError as error:
-            self._refuse_start(str(error))
-            return
-        answer = validate([spec], self.feed.paths.folder.parents[1])
-        if answer.problems:
-            self._refuse_start(" ".join(answer.problems))
-            return
-        try:
-            send_command(self.feed.paths, "start", spec.id, spec)
-        except SessionError as error:
-            self._refuse_start(str(error))
+        def make() -> RunSpec:
+            runs = [run.spec for run in self.feed.runs]
+            return further_run(self.feed.spec, runs, Library.open().preset(name))
 
-    def _refuse_start(self, problem: str) -> None:
-        self.app.call_from_thread(
-            self.notify, safe(problem), severity="error", markup=False, timeout=10
-        )
+        self.start_run(make, name)
+
+    def action_more_seeds(self) -> None:
+        """Train two more seeds of the focused run's preset, after asking."""
+        self.ask_more_seeds(self.run)
 
 
 async def check_run(app: App[Any], diagnosis: Diagnosis, run: RunFeed) -> None:
