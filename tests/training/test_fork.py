@@ -26,7 +26,7 @@ from valtui_trainer.training import checkpoint
 from valtui_trainer.training.checkpoint import State
 from valtui_trainer.training.fork import read_start
 from valtui_trainer.training.probe.part import SEED_BEGIN, Arm, build_replicas, train_part
-from valtui_trainer.training.replica import Replica
+from valtui_trainer.training.replica import Replica, clone
 from valtui_trainer.training.timetable import make_timetable
 
 STEPS = 10  # an epoch of 320 images in batches of 32
@@ -67,6 +67,23 @@ def test_replicas_begin_with_weights_buffers_and_averages_of_the_checkpoint(
         assert same(own["state"], theirs["optimizer"]["state"])
         assert own["state"], "there are averages"
         assert replica.model.training
+
+
+def test_replicas_share_nothing_with_each_other_or_with_the_checkpoint(
+    home: Path, digits: Path, tmp_path: Path
+) -> None:
+    bench = Bench(home, noisy(digits))
+    bench.advance(7)
+    state = bench.loop.state()
+    before = clone(state["replicas"])
+    arm, alone = replicas_of(bench, state, count=1)
+    found = losses(bench, arm, alone, tmp_path / "alone")
+    _, replicas = replicas_of(bench, state, count=3)
+
+    together = losses(bench, arm, replicas, tmp_path / "together")
+
+    assert same(state["replicas"], before), "the checkpoint is what it was"
+    assert {key: together[key] for key in found} == found, "a replica is what it would be alone"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +134,7 @@ def losses(
     bench: Bench, arm: Arm, replicas: list[Replica], folder: Path
 ) -> dict[tuple[int, int], float]:
     """Train replicas to their arm's end; return their losses by number and step."""
+    folder.mkdir(exist_ok=True)
     log = Records(folder / f"{arm.id}.jsonl")
     numbers = range(len(replicas))
     try:

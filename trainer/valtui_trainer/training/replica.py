@@ -166,7 +166,8 @@ class Replica:
         """Take weights, buffers and the optimizer's averages of `state`; settings and generators stay."""
         self.model.load_state_dict(state["model"])
         own = [dict(group) for group in self.optimizer.param_groups]
-        self.optimizer.load_state_dict(state["optimizer"])
+        # Cloned, for an optimizer keeps the tensors it is given, and others begin from `state` too.
+        self.optimizer.load_state_dict(clone(state["optimizer"]))
         for group, settings in zip(self.optimizer.param_groups, own, strict=True):
             group.update(settings)
 
