@@ -18,10 +18,13 @@ from support.fluctuating import (
     losses_of,
     write_run,
 )
+from support.probed import LOOKS, ProbeWriter, arm_look, run_beside, write_proof
 from support.sessions import make_session, new_session
 from valtui.causes.document import schema
 from valtui.cli.main import main
-from valtui_trainer.session.records import Check, LensPlan
+from valtui_trainer.presets.arms import PROBED
+from valtui_trainer.session.documents import read_document
+from valtui_trainer.session.records import Check, LensPlan, ProofSpec, RunSpec
 from valtui_trainer.session.validation import write_validation
 
 SCHEMA = Path(__file__).parents[2] / "tui" / "valtui" / "schemas" / "causes.json"
@@ -396,3 +399,118 @@ def test_checks_on_demand_need_a_checkpoint(home: Path, capsys: pytest.CaptureFi
     out, err = capsys.readouterr()
     assert "checkpoint" in err
     assert "evaluations" in out
+
+
+def write_probed(home: Path) -> tuple[Any, ProbeWriter, ProofSpec]:
+    """Write a run that was probed, and of which a proof holds."""
+    session, run = write_run(home, losses_of(common=0.1, own=0.01))
+    spec = read_document(run.spec, RunSpec)
+    assert spec is not None
+    probe = ProbeWriter(session, run.id)
+    probe.note("trained \x1b[31mside by side")
+    probe.end(looks=[LOOKS, LOOKS])
+    proof = write_proof(session, spec)
+    for position, (name, volatility) in enumerate(
+        ((proof.arm_run, 0.02), (proof.control_run, 0.06)), start=1
+    ):
+        run_beside(session, spec, proof, name, 12, volatility, position)
+    return session, probe, proof
+
+
+def test_arms_of_a_probe_count_as_causes_and_are_named_in_the_verdict(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_probed(home)
+
+    run = document(capsys)["runs"][0]
+
+    assert run["verdict"]["causes"] == ["batch-size", "learning-rate"]
+    assert run["verdict"]["arm"] == "batch-size-quadruple"
+    assert run["verdict"]["sentence"].startswith(
+        "Batch size: at four times as many 39 % [28, 54] of the volatility would be left (probe, 8 "
+        "replicas); with half the learning rate 53 % [40, 71]."
+    )
+    arms = {arm["id"]: arm for arm in run["arms"]}
+    assert list(arms) == list(PROBED)
+    assert arms["batch-size-quadruple"]["rank"] == 1
+    assert arms["learning-rate-half"]["left"] == {
+        "value": 0.53, "interval_95": [0.4, 0.71], "replicas": 8, "evaluations": 8,
+        "mean_loss_change": 0.012,
+    }  # fmt: skip
+    assert arms["dropout-off"]["not_offered"] == "model.dropout is 0."
+    assert arms["adam-epsilon"]["left"] is None
+
+
+def test_the_document_tells_noise_scale_probes_and_proofs(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, probe, proof = write_probed(home)
+
+    run = document(capsys)["runs"][0]
+
+    assert run["gradient_noise_scale"]["value"] == 312.0
+    (told,) = run["probes"]
+    assert (told["id"], told["state"], told["from_step"]) == (probe.spec.id, "done", 200)
+    assert [len(look) for look in told["looks"]] == [3, 3]
+    (shown,) = run["proofs"]
+    assert (shown["id"], shown["outcome"]) == (proof.id, "holds")
+    assert shown["predicted"]["interval"] == [0.4, 0.71]
+    assert shown["came_out"]["evaluations"] == 10
+    assert shown["came_out"]["interval_967"][1] < 1
+    assert shown["next_look"] is None
+
+
+def test_the_text_tells_arms_probe_noise_scale_and_proof(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_probed(home)
+
+    said = text(capsys)
+
+    assert "1 with four times the batch size" in said
+    assert "53 % [40, 71]  (8 replicas × 8 evaluations, from epoch 5, mean loss +1.2 %)" in said
+    assert "not probed: learning-rate-quarter, batch-size-double, adam-epsilon;" in said
+    assert "not offered: model.dropout is 0." in said
+    assert "probe done: base and 3 arms × 8 replicas × 8 evaluations, from epoch 5" in said
+    assert "beyond batch size 310 [220, 480] a larger batch no longer helps" in said
+    assert "proof with half the learning rate: holds" in said
+    assert "predicted 53 % [40, 71] (probe), came out" in said
+    assert "\x1b" not in said
+
+
+def test_what_was_never_probed_says_how_to(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    session, run = write_run(home, losses_of(common=0.1, own=0.01))
+
+    said = text(capsys)
+    (found,) = document(capsys)["runs"]
+
+    assert f"`valtui probe {session.id} {run.id}`" in said
+    assert "which only a probe can tell" in said
+    assert (found["probes"], found["proofs"], found["gradient_noise_scale"]) == ([], [], None)
+
+
+def test_an_arm_that_is_not_told_from_none_explains_nothing(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, run = write_run(home, losses_of(common=0.1, own=0.01))
+    probe = ProbeWriter(session, run.id, arms=["weight-decay-off"])
+    probe.end(looks=[[arm_look("weight-decay-off", 1.03, 0.76, 1.4)]])
+
+    (found,) = document(capsys)["runs"]
+
+    assert found["verdict"]["kind"] == "open"
+    assert "nor does the arm that was probed" in found["verdict"]["sentence"]
+
+
+@pytest.mark.parametrize("name", ["probe.json", "result.json", "events.jsonl", "val.jsonl"])
+def test_damaged_probes_and_proofs_are_passed_over(
+    home: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    session, probe, proof = write_probed(home)
+    probe.log_all()
+    for path in (*probe.paths.folder.rglob(name), *session.proof(proof.id).folder.rglob(name)):
+        path.write_bytes(b'{"id": "\x00')
+
+    run = document(capsys)["runs"][0]
+
+    assert len(run["arms"]) == len(PROBED)

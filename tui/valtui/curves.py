@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -62,6 +63,7 @@ class RunCurves:
         dim_until: x up to which the volatility is still the fall of the curve.
         recent: the rolling volatility's newest values, for a sparkline.
         places, steps: x and step of each evaluation, shape (T,).
+        forks: steps at which runs beside begin, to be marked.
         overfits_since: step from which it overfits, to be marked; None for no mark.
         resets: how often the lines were begun anew, as new objects.
         behind: the last update left training records for the next one.
@@ -74,6 +76,7 @@ class RunCurves:
         self.resets = 0
         self.places: Array = np.empty(0)
         self.overfits_since: int | None = None
+        self.forks: tuple[int, ...] = ()
         self.steps: Array = np.empty(0)
         self._reset()
 
@@ -193,6 +196,14 @@ class RunCurves:
         x = float(np.interp(self.overfits_since, self.steps, self.places))
         return (Mark(x, None, "◢", "overfitting"),)
 
+    def _fork_marks(self) -> tuple[Mark, ...]:
+        """Return the marks where others begin; none beyond what this run has evaluated."""
+        if not len(self.places):
+            return ()
+        seen = [step for step in self.forks if self.steps[0] <= step <= self.steps[-1]]
+        places = np.interp(seen, self.steps, self.places).tolist() if seen else []
+        return tuple(Mark(float(x), None, "┣", "fork") for x in places)
+
     def _dim_until(self, line: Line) -> float | None:
         """Return where the line stops being dim: nowhere yet, while the curve still descends."""
         return line.middle.last_x if self.dim_until is None else self.dim_until
@@ -202,7 +213,9 @@ class RunCurves:
         line: Line = getattr(self.lines, what)
         several = len(self.run.seeds) > 1
         volatile = what in ("percent", "absolute")
-        marks = (*self._overfitting(), *self.marks) if what == "val_loss" else ()
+        marks = (
+            (*self._fork_marks(), *self._overfitting(), *self.marks) if what == "val_loss" else ()
+        )
         return Series(
             key=self.run.id,
             colour=(number - 1) % 9,
@@ -215,6 +228,14 @@ class RunCurves:
             visible=visible,
             focused=focused,
         )
+
+
+def mark_forks(curves: Sequence[RunCurves]) -> None:
+    """Mark on each run's line where others of `curves` begin from it."""
+    forks = [one.run.spec.fork for one in curves if one.run.spec.fork is not None]
+    for one in curves:
+        steps = (fork.step for fork in forks if fork.run == one.run.id)
+        one.forks = tuple(dict.fromkeys(steps))
 
 
 def forward(x: Array, begin: float | None = None) -> Array:

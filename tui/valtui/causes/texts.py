@@ -182,7 +182,9 @@ def open_words(evidence: Evidence) -> str:
         )
     strongest = min(known, key=lambda name: known[name].value)
     probed = [arm for arm in evidence.arms if evidence.arms[arm] is not None]
-    neither = f", nor does any of {texts.counted(len(probed), 'arm')} probed" if probed else ""
+    neither = {0: "", 1: ", nor does the arm that was probed"}.get(
+        len(probed), f", nor does any of the {len(probed)} arms probed"
+    )
     return (
         f"No lens explains it{neither}: {LENS_NAMES[strongest]}, the strongest, "
         f"{briefly(known[strongest])} of the volatility would be left. It comes from training itself: "

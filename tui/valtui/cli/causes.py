@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from valtui import texts
 from valtui.cli import output
+from valtui.cli.causes_trials import write_arms, write_probe, write_proofs
 from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_json, add_session, home_of
 from valtui_trainer.session.errors import SessionError
@@ -67,7 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if not runs:
         raise SessionError(f"{session.folder} holds no run: its start was broken off.")
     code = check_all(feed, runs) if arguments.check else 0
-    found = [causes_of(run, arguments) for run in runs]
+    found = [causes_of(feed, run, arguments) for run in runs]
     if arguments.json:
         from valtui.causes.document import describe
 
@@ -76,17 +77,19 @@ def execute(arguments: argparse.Namespace) -> int:
     for number, one in enumerate(found):
         if number:
             output.line()
-        write(one)
+        write(one, feed.spec.id)
     return code
 
 
-def causes_of(run: RunFeed, arguments: argparse.Namespace) -> Causes:
+def causes_of(feed: SessionFeed, run: RunFeed, arguments: argparse.Namespace) -> Causes:
     """Return the causes of one run over the evaluations that were asked for."""
-    from valtui.causes import causes
+    from valtui.causes import causes, trials_of
 
+    trials = trials_of(feed, run)
     if arguments.epochs:
-        return causes(run, "range", *arguments.epochs)
-    return causes(run, "window" if arguments.window else "run")
+        low, high = arguments.epochs
+        return causes(run, "range", low, high, trials)
+    return causes(run, "window" if arguments.window else "run", trials=trials)
 
 
 def check_all(feed: SessionFeed, runs: list[RunFeed]) -> int:
@@ -104,8 +107,9 @@ def check_all(feed: SessionFeed, runs: list[RunFeed]) -> int:
     return code
 
 
-def write(found: Causes) -> None:
-    """Write the causes of one run as text."""
+def write(found: Causes, session: str) -> None:
+    """Write the causes of one run of a session as text."""
+    from valtui.causes.rows import ranks
     from valtui.causes.texts import LENS_NAMES, left
     from valtui.causes.types import span_words
 
@@ -123,11 +127,10 @@ def write(found: Causes) -> None:
         "; the measurement is not sound, so this waits" if found.verdict.kind == "unsound" else ""
     )
     output.line(f"  volatility left if the validation loss were taken{waits}")
-    rank = 0
+    places = ranks(found)
     for row in found.rows:
         answered = row.left is not None
-        rank += row.kind == "cause" and answered
-        place = f"{rank}" if row.kind == "cause" and answered else " "
+        place = str(places.get(row.id, " "))
         told = left(row.left) if row.left is not None else row.why
         extra = [f"a {row.kind}"] if row.kind != "cause" else []
         if answered and row.mean_change is not None:
@@ -136,7 +139,10 @@ def write(found: Causes) -> None:
             extra.append(f"cost {texts.cost(row.cost)} of the training time")
         note = f"  ({', '.join(extra)})" if extra else ""
         output.line(f"    {place} {LENS_NAMES[row.id]:<36} {told}{note}")
+    write_arms(found, session)
     output.line("    rows overlap and need not sum to 100 %")
+    write_probe(found)
+    write_proofs(found)
     write_samples(found)
     if found.overfitting is not None:
         over = found.overfitting

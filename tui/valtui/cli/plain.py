@@ -204,12 +204,14 @@ class Follower:
                     output.complain(str(error))
 
     def _say_verdicts(self) -> None:
-        from valtui.causes import causes
+        from valtui.causes import causes, trials_of
 
         output.line()
         for run in self._feed.runs:
             if len(run.val_matrix().step):
-                output.line(f"{self._name(run)}  why  {causes(run).sentence}")
+                output.line(
+                    f"{self._name(run)}  why  {causes(run, trials=trials_of(self._feed, run)).sentence}"
+                )
 
     def _conclude(self) -> int:
         from valtui.cli.compare import figures_of, write_table

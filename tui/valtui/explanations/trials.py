@@ -62,8 +62,8 @@ def of_proof(causes: Causes) -> str:
     )
 
     told = [
-        f"{name_of(proof.spec.arm)}: predicted {predicted_words(proof)}, came out "
-        f"{came_out_words(proof)}; {proof_words(proof)}. {progress_words(proof)}."
+        f"“{name_of(proof.spec.arm)}” {proof_words(proof)}: predicted {predicted_words(proof)}, came out "
+        f"{came_out_words(proof)}; {progress_words(proof)}."
         for proof in causes.trials.proofs
     ]
     return " ".join(told) or "Nothing was proven on this run yet: P on an arm or remedy does it."

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from valtui.curves import Axis, RunCurves
+from valtui.curves import Axis, RunCurves, mark_forks
 from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
@@ -228,9 +228,10 @@ class LiveScreen(CursorCommands):
             "val": "val_loss",
             "volatility": self.unit,
         }
+        curves = [self._curves_of(run) for run in self.feed.runs]
+        mark_forks(curves)
         for name, what in whats.items():
             chart = self._charts[name]
-            curves = [self._curves_of(run) for run in self.feed.runs]
             resets = tuple(one.resets for one in curves)
             since = self._mark_overfitting() if what == "val_loss" else None
             structure = (

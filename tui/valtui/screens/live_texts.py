@@ -53,10 +53,11 @@ def head_line(feed: SessionFeed, meter: str, width: int) -> Content:
 
 def panel_title(runs: Sequence[RunFeed], what: str, overfits: bool = False) -> str:
     """Return the title of the panel that shows `what`; `overfits` if a mark says where from."""
+    forks = "  ┣ fork" if any(run.spec.fork is not None for run in runs) else ""
     balanced = all(run.accuracy_column == "val_accuracy" for run in runs)
     return {
         "train_loss": "train loss",
-        "val_loss": "validation loss  ◆ best" + ("  ◢ overfits from here" if overfits else ""),
+        "val_loss": f"validation loss  ◆ best{forks}" + "  ◢ overfits from here" * overfits,
         "accuracy": "validation accuracy" + ("" if balanced else ", classes balanced"),
         "percent": "volatility, % of loss (10 evaluations, 90 %)",
         "absolute": "volatility in loss (10 evaluations, 90 %)",
@@ -102,8 +103,13 @@ def run_row(
         volatility=f"vol {texts.percent(figures.relative)}" if known and figures else "",
         course=spark(curves.recent, COURSE) if curves else "",
         progress=status.progress,
-        doing=doing(run),
+        doing="  ".join(filter(None, (from_words(run), doing(run)))),
     )
+
+
+def from_words(run: RunFeed) -> str:
+    """Return where a run that goes on from another's checkpoint begins, or nothing."""
+    return f"from epoch {run.spec.fork.epoch:.3g}" if run.spec.fork is not None else ""
 
 
 def cursor_words(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
-
-LABEL = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +72,17 @@ class PlanDialog(ModalScreen["Agreed | None"]):
 
     def _show(self) -> None:
         offer = self._offers[self._agreed.offer]
-        parts: list[Content] = []
-        for label, text in offer.facts:
-            parts.append(Content.assemble((f"{label:<{LABEL}}", "bold $primary"), text, "\n"))
-        parts += [
-            Content.assemble((f"{'note':<{LABEL}}", "bold $text-warning"), note, "\n")
-            for note in offer.notes
-        ]
+        facts = Table.grid(padding=(0, 2))
+        for label, text in (*offer.facts, *(("note", note) for note in offer.notes)):
+            facts.add_row(Text(label, "bold"), Text(text))
         if self._pausing:
             sign = "✓" if self._agreed.pause_run else " "
-            parts.append(Content(f"[{sign}] pause {self._pausing} meanwhile (space)\n"))
+            facts.add_row(Text("space", "bold"), Text(f"[{sign}] pause {self._pausing} meanwhile"))
         keys = ["y  start", "n  back"]
         if len(self._offers) > 1:
             keys.insert(1, "tab  another choice of arms")
         self.query_one("#plan-title", Static).update(offer.title)
-        self.query_one("#plan-facts", Static).update(Content("").join(parts))
+        self.query_one("#plan-facts", Static).update(facts)
         self.query_one("#plan-keys", Static).update("      ".join(keys))
 
     def action_agree(self) -> None:

@@ -26,10 +26,11 @@ from valtui.widgets.item_list import Item, Kind
 from valtui.widgets.proof_list import Measure, ProofLines
 from valtui_trainer.session.safe import safe
 
-ARMS = "if training changed (arms, 95 % intervals; p probes the row, A all, P proves):"
+ARMS = "if training changed (arms, 95 %; p probes, A all, P proves):"
 BAR = 20
 SIGNS = {"DONE": "✓", "CANCELLED": "■", "OUT OF TIME": "■", "FAILED": "✕", "LOST": "?"}
 LONGEST_PHASE = 60
+WRONG = ("FAILED", "LOST")
 
 
 def arm_rows(causes: Causes) -> list[Counterfactual | str]:
@@ -73,23 +74,31 @@ def why_no_figure(arm: ArmFound) -> str:
     if arm.probe is not None and arm.probe.status.live:
         return "being probed, no replica is whole yet"
     if arm.probe is not None:
-        why = arm.note or f"the probe ended first ({STATES[arm.probe.status.state]})"
-        return f"no figure: {why}; p probes it"
+        return f"{arm.note or f'probe {STATES[arm.probe.status.state]}'}; p probes it"
     return "p probes it"
 
 
 def under_way(causes: Causes) -> list[Item]:
-    """Return the probe that is under way: its bar, phase, and time left."""
+    """Return the probe that is under way: its bar, phase, time left; or the newest, where that failed."""
     probe = causes.trials.live
     if probe is None:
-        return []
+        newest = causes.trials.probe
+        gone_wrong = newest is not None and newest.status.state in WRONG
+        return [ended_item(newest)] if newest is not None and gone_wrong else []
     status = probe.status
     filled = round(BAR * status.progress)
     bar = "━" * filled + "─" * (BAR - filled)
     left = f"  {texts.duration(status.left)} left" if status.left is not None else ""
     phase = f"  {safe(status.phase, LONGEST_PHASE)}" if status.phase else ""
-    text = f"{bar} {100 * status.progress:.0f} %{left}{phase}  {look_words(probe)}  (x cancels)"
-    return [Item("probe", "●", "probe", text, "plain", 2)]
+    text = f"{bar} {100 * status.progress:.0f} %{left}  (x cancels){phase}; {look_words(probe)}"
+    return [Item("probe", "●", "probe", text, "plain", 1)]
+
+
+def ended_item(probe: ProbeFound) -> Item:
+    """Return how a probe ended."""
+    state = probe.status.state
+    kind: Kind = "wrong" if state == "FAILED" else "doubtful" if state == "LOST" else "dim"
+    return Item("probe", SIGNS[state], f"probe {STATES[state]}", probe_words(probe), kind, 3)
 
 
 def look_words(probe: ProbeFound) -> str:
@@ -105,11 +114,8 @@ def trial_items(causes: Causes) -> list[Item]:
     trials = causes.trials
     found = []
     probe = trials.probe
-    if probe is not None and not probe.status.live:
-        state = probe.status.state
-        kind: Kind = "wrong" if state == "FAILED" else "doubtful" if state == "LOST" else "dim"
-        name = f"probe {STATES[state]}"
-        found.append(Item("probe:ended", SIGNS[state], name, probe_words(probe), kind, 3))
+    if probe is not None and not probe.status.live and probe.status.state not in WRONG:
+        found.append(ended_item(probe))
     if probe is not None:
         found += [Item("", "·", "", note, "dim", 2) for note in remarks(causes, probe)]
     if trials.noise is not None:
@@ -133,7 +139,7 @@ def ended_words(causes: Causes, probe: ProbeFound) -> tuple[str, bool]:
     found = "\n".join(f"{ARM_NAMES[arm.id]}: {figure(arm)} left" for arm in known)
     reason = "" if state == "DONE" else f": {safe(probe.status.reason)}"
     head = f"The probe of {safe(causes.run)} is {STATES[state]}{reason}"
-    return "\n".join(filter(None, [head, found])), state in ("FAILED", "LOST")
+    return "\n".join(filter(None, [head, found])), state in WRONG
 
 
 def remarks(causes: Causes, probe: ProbeFound) -> list[str]:
