@@ -73,7 +73,7 @@ def test_gradients_and_weights_are_those_of_the_loop_to_1e_9_through_an_epoch(na
         ensemble.begin_epoch(data)
     for position in (0, 32, 64):  # the last batch holds 16 images
         for ensemble in (loop, stack):
-            ensemble.step(data, position, 1e-3)
+            ensemble.step(data, position, 1e-3 + 1e-5 * position)
         for mine, theirs in zip(gradients(stack), gradients(loop), strict=True):
             assert len(mine) == len(theirs) > 0
             for one, other in zip(mine, theirs, strict=True):
@@ -82,6 +82,9 @@ def test_gradients_and_weights_are_those_of_the_loop_to_1e_9_through_an_epoch(na
     for one, other in zip(stack.replicas, loop.replicas, strict=True):
         states = one.model.state_dict(), other.model.state_dict()
         torch.testing.assert_close(*states, rtol=0, atol=1e-9)
+        optimizers = one.optimizer.state_dict(), other.optimizer.state_dict()
+        torch.testing.assert_close(*(o["state"] for o in optimizers), rtol=0, atol=1e-9)
+        assert optimizers[0]["param_groups"] == optimizers[1]["param_groups"]
         for mine, theirs in zip(one.streams, other.streams, strict=True):
             assert torch.equal(mine.get_state(), theirs.get_state())
     assert torch.allclose(stack.figures(), loop.figures(), rtol=1e-6, atol=0)
@@ -404,3 +407,17 @@ def test_a_step_of_a_stack_on_cuda_does_not_wait_for_the_device() -> None:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert stack.figures().isfinite().all()
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_a_replica_that_is_not_finite_leaves_the_others_alone_on_cuda() -> None:
+    settings, device = small_preset(model=BATCHNORM), torch.device("cuda")
+    data = random_images(device=device, dtype=torch.float32)
+    stack = Stacked([build_replica(settings, seed, device, torch.float32) for seed in SEEDS])
+    with torch.no_grad():
+        stack.replicas[1].model.get_parameter("convolution1.weight")[0] = torch.nan
+
+    epoch(stack, data)
+
+    assert stack.figures().isfinite().all(1).tolist() == [True, False, True]

@@ -117,7 +117,7 @@ def share(key: str, value: Any, number: int) -> Any:
     """Return the part of one entry of a stacked state that replica `number` would hold."""
     if not isinstance(value, torch.Tensor):
         return value
-    return value.clone() if key == STEP else value[number]
+    return value if key == STEP else value[number]
 
 
 def note(loaded: set[int], number: int, _: Optimizer) -> None:
