@@ -41,7 +41,7 @@ def spec_of(run: RunPaths) -> RunSpec:
 
 def asked(run: RunPaths, *arms: str, pause_run: bool = False, **numbers: Any) -> ProbePaths:
     """Plan a small probe and ask for it; where no supervisor is started, nothing carries it out."""
-    small = {"replicas": 4, "evaluations": 4} | numbers
+    small = {"replicas": 2, "evaluations": 3} | numbers
     plan = plan_probe(session_of(run), run, spec_of(run), arms, **small)
     return start_probe(session_of(run), run, spec_of(run), plan, pause_run)
 

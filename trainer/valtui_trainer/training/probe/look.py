@@ -32,10 +32,12 @@ def look_at(arm: str, losses: Losses, base: Losses) -> ArmLook:
         )
     found = arm_left(losses, base, LEVEL)
     if found is None:
-        flat = np.isfinite(base).any()
-        why = (
-            "the base does not fluctuate, or has no finite losses" if flat else "no loss is finite"
-        )
+        if not np.isfinite(losses).any():
+            why = "no loss is finite"
+        elif not np.isfinite(base).any():
+            why = "no loss of the base is finite"
+        else:
+            why = "the base does not fluctuate, or no three finite losses follow each other"
         return ArmLook(
             arm=arm,
             left=None,

@@ -17,6 +17,7 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import ProbePaths, SessionPaths, utc_now
 from valtui_trainer.session.locks import acquire
 from valtui_trainer.session.patience import Patience
+from valtui_trainer.session.probes import looks_so_far
 from valtui_trainer.session.records import CommandName, ProbeResult, ProbeSpec
 from valtui_trainer.session.state import run_status
 from valtui_trainer.supervise.launch import BUSY, ensure_supervisor
@@ -57,14 +58,22 @@ def run_probe(folder: Path) -> int:
 
         result = carry_out(session, probe, spec, control, began)
     except Exception as error:
-        result = failure(error, began)
+        result = failure(error, probe, began)
     finally:
-        if spec is not None and paused:
+        if spec is not None and paused and lives(session, spec):
             tell_run(session, spec, "resume")
     wait_for_room(lambda: write_document(probe.result, result))
     control.end()
     lock.release()
     return 1 if result.status == "failed" else 0
+
+
+def lives(session: SessionPaths, spec: ProbeSpec) -> bool:
+    """Tell whether the probed run has a process still; one that ended would be begun anew by a resume."""
+    try:
+        return run_status(session.run(spec.run), supervised=True).pid is not None
+    except SessionError:
+        return False
 
 
 def trains(session: SessionPaths, spec: ProbeSpec) -> bool:
@@ -82,8 +91,11 @@ def tell_run(session: SessionPaths, spec: ProbeSpec, command: CommandName) -> No
         say(f"{spec.run} could not be asked to {command} ({error}).")
 
 
-def failure(error: Exception, began: float) -> ProbeResult:
-    """Return the result after an exception; what was not expected leaves its traceback in the log."""
+def failure(error: Exception, probe: ProbePaths, began: float) -> ProbeResult:
+    """Return the result after an exception, with the looks before it.
+
+    What was not expected leaves its traceback in the log.
+    """
     if isinstance(error, SessionError) or type(error).__name__ in IN_WORDS:
         reason = str(error)
     else:
@@ -97,7 +109,11 @@ def failure(error: Exception, began: float) -> ProbeResult:
             )
     say(reason)
     return ProbeResult(
-        status="failed", ended=utc_now(), seconds=time.monotonic() - began, reason=reason
+        status="failed",
+        ended=utc_now(),
+        seconds=time.monotonic() - began,
+        reason=reason,
+        looks=looks_so_far(probe),
     )
 
 
