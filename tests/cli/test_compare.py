@@ -411,6 +411,7 @@ def test_too_few_evaluations_make_no_level(home: Path, capsys: pytest.CaptureFix
     (short,) = pairs(capsys)
 
     assert "b has no evaluation yet" in waits["sentence"]
+    assert waits["with_best"]
     assert "b has too few evaluations, 4: a level needs 5." in short["sentence"]
 
 

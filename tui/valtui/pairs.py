@@ -108,7 +108,8 @@ def pairs_of(runs: Sequence[RunFeed]) -> list[Pair]:
         entrants = sorted(entrants_of(runs), key=lambda one: one.level)
         couples = [(a, b, common(a, b)) for a, b in itertools.combinations(entrants, 2)]
         count = sum(not isinstance(shared, str) for _, _, shared in couples)
-        return [pair_of(a, b, shared, count, a is entrants[0]) for a, b, shared in couples]
+        best = next((one for one in entrants if not one.why), None)
+        return [pair_of(a, b, shared, count, a is best) for a, b, shared in couples]
 
 
 def pair_of(
