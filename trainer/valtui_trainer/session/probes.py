@@ -100,10 +100,12 @@ def probes_of(session: SessionPaths, run: str | None = None) -> list[tuple[Probe
 
 def probe_status(probe: ProbePaths) -> ProbeStatus:
     """Return what is true of a probe now."""
-    beat = read_heartbeat(probe.heartbeat) or Heartbeat()
+    # In this order, so that a process that begins or ends meanwhile is not taken for a lost one.
+    begun = probe.heartbeat.exists()
     try:
-        result = read_document(probe.result, ProbeResult)
         pid = locks.holder(probe.lock)
+        beat = read_heartbeat(probe.heartbeat) or Heartbeat()
+        result = read_document(probe.result, ProbeResult)
     except SessionError as error:
         return ProbeStatus("FAILED", reason=safe(str(error)))
     if result is not None:
@@ -116,7 +118,7 @@ def probe_status(probe: ProbePaths) -> ProbeStatus:
         )
     if pid is not None:
         return ProbeStatus("RUNNING", safe(beat.phase), beat.step, beat.total, beat.left)
-    if not probe.lock.exists() and seconds_since(probe) < START_SECONDS:
+    if not begun and seconds_since(probe) < START_SECONDS:
         return ProbeStatus("STARTING", "starting")
     reason = "its process is gone and nobody saw it end; what it had measured is kept"
     return ProbeStatus("LOST", step=beat.step, total=beat.total, reason=reason)

@@ -182,7 +182,11 @@ def follow(session: SessionPaths, probe: ProbePaths, quiet: bool) -> int:
                 if interrupts.count and not asked:
                     asked = True
                     output.complain("cancelling; what was measured is kept …")
-                    cancel_probe(session, probe)
+                    try:
+                        cancel_probe(session, probe)
+                    except SessionError:
+                        if probe_status(probe).live:  # else it ended of itself meanwhile
+                            raise
                 if not quiet:
                     told = tell_looks(probe, told)
                     if status.phase != phase and status.step:
@@ -229,7 +233,7 @@ def show_last(session: SessionPaths, run: RunPaths, json: bool) -> int:
 
 def report(probe: ProbePaths, json: bool) -> None:
     """Write what a probe found, as text or as one JSON document."""
-    from valtui_trainer.session.probes import probe_status
+    from valtui_trainer.session.probes import looks_so_far, probe_status
     from valtui_trainer.session.records import ProbeSpec
 
     spec = read_document(probe.spec, ProbeSpec)
@@ -244,13 +248,12 @@ def report(probe: ProbePaths, json: bool) -> None:
     if status.reason:
         output.line(f"  {status.reason}")
     result = status.result
-    if result is None:
-        return
-    for line in ranking(result.looks[-1] if result.looks else []):
+    looks = result.looks if result is not None else looks_so_far(probe)
+    for line in ranking(looks[-1] if looks else []):
         output.line(f"  {line}")
-    if not result.looks and result.status != "failed":
+    if not looks and status.state in ("DONE", "CANCELLED", "OUT OF TIME", "LOST"):
         output.line("  no replica was whole, so there is no figure")
-    if result.noise_scale is not None:
+    if result is not None and result.noise_scale is not None:
         output.line(f"  {noise_words(result.noise_scale)}")
 
 
