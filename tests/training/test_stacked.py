@@ -114,6 +114,22 @@ def test_dropout_of_whole_channels_and_of_rows_draws_as_the_loop_does() -> None:
         assert torch.equal(one.streams[1].get_state(), other.streams[1].get_state())
 
 
+def test_masks_are_in_the_precision_of_the_activations() -> None:
+    settings = small_preset(model=BATCHNORM, precision="bfloat16")
+    data = random_images(dtype=torch.float32)
+    loop, stack = (
+        kind([build_replica(settings, seed, dtype=torch.float32) for seed in SEEDS])
+        for kind in (Ensemble, Stacked)
+    )
+
+    epoch(loop, data)
+    epoch(stack, data)
+
+    assert torch.allclose(stack.figures(), loop.figures(), rtol=0.03)
+    for one, other in zip(stack.replicas, loop.replicas, strict=True):
+        assert torch.equal(one.streams[1].get_state(), other.streams[1].get_state())
+
+
 def test_weights_that_are_not_trained_stay_and_those_that_are_not_used_have_no_gradient() -> None:
     settings, data = small_preset(), random_images()
 
@@ -166,6 +182,24 @@ def test_replicas_that_part_in_steps_or_settings_are_refused() -> None:
         Stacked(ahead)
     with pytest.raises(CannotStackError, match="settings"):
         Stacked(other)
+    loaded = replicas(settings)
+    loaded[1].optimizer.param_groups[0]["eps"] = 1e-4
+    with pytest.raises(CannotStackError, match="optimizers have different settings"):
+        Stacked(loaded)
+
+
+def test_replicas_that_have_begun_hold_nothing_twice_in_a_stack() -> None:
+    begun, data = replicas(small_preset()), random_images()
+    epoch(Ensemble(begun), data)
+    states = [replica.state() for replica in begun]
+
+    stack = Stacked(begun)
+
+    assert same([replica.state() for replica in stack.replicas], states)
+    for held in ("exp_avg", "exp_avg_sq"):
+        rows = [r.optimizer.state[p][held] for r in begun for p in r.model.parameters()]
+        assert len({row.untyped_storage().data_ptr() for row in rows}) == len(stack._trained)
+    assert all(weight.grad is None for r in begun for weight in r.model.parameters())
 
 
 def test_a_dropout_layer_that_is_called_twice_is_refused_before_anything_is_changed() -> None:

@@ -60,6 +60,8 @@ class SharedOptimizer:
     def _adopt(self) -> None:
         self._whole.load_state_dict(merged([optimizer.state_dict() for optimizer in self._own]))
         self._loaded.clear()
+        for number, optimizer in enumerate(self._own):  # which lets go of what it held itself
+            show(self._whole, self._loaded, number, optimizer)
 
 
 def merged(states: Sequence[State]) -> State:

@@ -40,6 +40,8 @@ class Stacked(Ensemble):
         """
         super().__init__(replicas, reason)
         first = self.replicas[0]
+        if any(replica.preset != first.preset for replica in self.replicas):
+            raise CannotStackError("the replicas have different settings")
         if len({replica.open_steps for replica in self.replicas}) > 1:
             raise CannotStackError("the replicas have taken different numbers of steps")
         self._masks = Masks(self.replicas)
@@ -61,7 +63,8 @@ class Stacked(Ensemble):
         self._losses = stacked([replica.losses for replica in self.replicas])
         for number, replica in enumerate(self.replicas):
             for name, weights in self._weights.items():
-                replica.model.get_parameter(name).data = weights.detach()[number]
+                own = replica.model.get_parameter(name)
+                own.data, own.grad = weights.detach()[number], None
             for name, buffers in self._buffers.items():
                 replica.model.get_buffer(name).data = buffers[number]
             replica.losses = self._losses[number]
