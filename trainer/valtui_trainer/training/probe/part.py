@@ -17,6 +17,7 @@ from valtui_trainer.session.records import Fork, RunSpec, Val
 from valtui_trainer.training.assemble import Material, build_replica
 from valtui_trainer.training.checkpoint import State
 from valtui_trainer.training.choose_engine import Wanted, make_ensemble
+from valtui_trainer.training.ensemble import Engine
 from valtui_trainer.training.evaluator import Evaluator
 from valtui_trainer.training.fork import take_over
 from valtui_trainer.training.optimization import learning_rate
@@ -96,7 +97,7 @@ def train_part(
     log: Records,
     stepped: Callable[[int], None],
     engine: Wanted,
-) -> str:
+) -> Engine:
     """Train `replicas` to the arm's last evaluation, logging each; return which engine did it.
 
     Args:

@@ -24,6 +24,7 @@ from valtui_trainer.session.records import (
 )
 from valtui_trainer.training.assemble import Material, prepare
 from valtui_trainer.training.checkpoint import State
+from valtui_trainer.training.choose_engine import Wanted
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import open_device, peak_memory
 from valtui_trainer.training.fork import read_start
@@ -90,6 +91,7 @@ class Work:
     looks: list[list[ArmLook]] = field(default_factory=list)
     noise: NoiseScale | None = None
     engine: str = ""
+    engines: dict[str, Wanted] = field(default_factory=dict)
     trained_from: float = 0.0
 
     def carry_out(self) -> ProbeResult:
@@ -157,7 +159,11 @@ class Work:
             self.enter(f"{arm.id}, replicas {part[0] + 1}-{part[-1] + 1}")
             replicas = build_replicas(arm, self.run_spec, self.material, self.state, part)
             self.refuse_without_batchnorm(arm, replicas[0].model)
-            self.engine = train_part(arm, replicas, part, self.material, log, self.stepped, "auto")
+            known = self.engines.get(arm.id, "auto")
+            used = train_part(arm, replicas, part, self.material, log, self.stepped, known)
+            # The next part may be a single one, which is no stack.
+            self.engines[arm.id] = used if len(part) > 1 else known
+            self.engine = "stack" if "stack" in (self.engine, used) else used
             self.control.memory = peak_memory(self.material.train_set.device)
             del replicas
             release(self.material.train_set.device)
