@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 from screens.conftest import Recorded, sees
 from screens.test_live import live_screen
 from support.causes import make_causes
+from support.probed import LOOKS, ProbeWriter
 from valtui.app import ValtuiApp
 
 AppMaker = Callable[..., ValtuiApp]
@@ -48,8 +49,9 @@ def test_causes(
     async def ready(pilot: Pilot[Any]) -> None:
         await live_screen(pilot)
         await pilot.press("c")
-        await sees(pilot, "▸ 1 with a far larger", "#128", "by class", "last batch")
+        await sees(pilot, "▸ 1 with a far larger", "#128", "by class", "53 % [40, 71]")
 
+    ProbeWriter(ended.paths, "batch-32").end(looks=[LOOKS])
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr("valtui.causes.causes", lambda run, *chosen: make_causes(run=run.id))
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from msgspec import to_builtins
 
 from support.open_files import close_later
-from support.sessions import begin_attempt, val_record
+from support.sessions import RunWriter, begin_attempt, val_record
 from valtui_trainer.session.append import Records
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.heartbeat import HeartbeatFile
-from valtui_trainer.session.layout import ProbePaths, RunPaths, SessionPaths, make_folder
+from valtui_trainer.session.layout import ProbePaths, SessionPaths, make_folder
 from valtui_trainer.session.probes import BASE
-from valtui_trainer.session.proofs import proofs_of
 from valtui_trainer.session.records import (
     ArmLook,
     Event,
@@ -168,7 +166,7 @@ def write_proof(
 def run_beside(
     session: SessionPaths, spec: RunSpec, proof: ProofSpec, identity: str, evaluations: int,
     volatility: float, position: int, seeds: int = 3,
-) -> RunPaths:  # fmt: skip
+) -> RunWriter:  # fmt: skip
     """Write a run beside of a proof with so many evaluations since the fork, as volatile as is said."""
     from msgspec.structs import replace
 
@@ -190,7 +188,7 @@ def run_beside(
             loss = 0.3 * float(np.exp(volatility * noise[number, one]))
             writer.evaluate(step, one, loss, val_accuracy=0.9, val_balanced_accuracy=0.9)
     writer.beat(proof.fork.step + 10 * evaluations, 600)
-    return run
+    return writer
 
 
 def decide(session: SessionPaths, proof: ProofSpec, outcome: str = "holds", **changes: Any) -> None:
@@ -200,8 +198,3 @@ def decide(session: SessionPaths, proof: ProofSpec, outcome: str = "holds", **ch
     }  # fmt: skip
     result = ProofResult(outcome=outcome, **(fields | changes))  # type: ignore[arg-type]
     write_document(session.proof(proof.id).result, result)
-
-
-def proofs(session: SessionPaths) -> list[Path]:
-    """Return the folders of the proofs of a session."""
-    return [paths.folder for paths, _ in proofs_of(session)]
