@@ -28,16 +28,18 @@ def default_arms(
     return (first, *(arm for arm in arms if arm != first))[: max(3, len(arms))]
 
 
-def newest_look(session: SessionPaths, run: str, arm: str) -> tuple[str, ArmLook] | None:
-    """Return the newest figure that a probe of `run` gave of `arm`, with the probe's id, or None."""
+def surest_look(session: SessionPaths, run: str, arm: str) -> tuple[str, ArmLook] | None:
+    """Return the figure of `arm` that rests on most among the probes of `run`, the newest of equals.
+
+    With the probe's id; None where no probe gave one.
+    """
+    found: list[tuple[str, ArmLook]] = []
     for probe, spec in reversed(probes_of(session, run)):
         result = probe_status(probe).result
-        if arm not in spec.arms or result is None or not result.looks:
-            continue
-        found = next((one for one in result.looks[-1] if one.arm == arm), None)
-        if found is not None and found.left is not None:
-            return spec.id, found
-    return None
+        for one in result.looks[-1] if result is not None and result.looks else []:
+            if one.arm == arm and one.left is not None:
+                found.append((spec.id, one))
+    return max(found, key=lambda one: one[1].replicas * one[1].evaluations, default=None)
 
 
 def prediction(session: SessionPaths, causes: Causes, arm: str) -> Prediction | None:
@@ -53,7 +55,7 @@ def prediction(session: SessionPaths, causes: Causes, arm: str) -> Prediction | 
             high=interval.high if interval else None,
             by="lens",
         )
-    found = newest_look(session, causes.run, arm)
+    found = surest_look(session, causes.run, arm)
     if found is None:
         return None
     probe, seen = found

@@ -58,10 +58,14 @@ def harmless(look: ArmLook) -> ArmLook:
 
 
 def arm_found(arm: str, why_not: str, probes: list[tuple[ProbePaths, ProbeFound]]) -> ArmFound:
-    """Return one arm with the newest figures there are; `probes` newest first."""
+    """Return one arm with the figures that rest on most, the newest of equals; `probes` newest first.
+
+    A later probe that was broken off says less than an earlier one that was not.
+    """
     tried = [(paths, probe) for paths, probe in probes if arm in probe.spec.arms]
     looked = [(probe, look) for _, probe in tried if (look := probe.look(arm)) is not None]
     if looked:
+        looked.sort(key=lambda one: -one[1].replicas * one[1].evaluations)
         probe, look = looked[0]
         return ArmFound(arm, why_not, look, probe, True, probe.note(arm), tuple(looked[1:]))
     if not tried:
