@@ -29,8 +29,8 @@ from valtui_trainer.supervise.begin import command
 from valtui_trainer.supervise.probe import has_no_batchnorm, seconds_per_replica, why_not
 
 FEWEST_SEEDS = 3
-ENOUGH_LATER = 8
-"""Later evaluations of the run itself that make a control unnecessary."""
+ENOUGH_LATER = LOOKS[0]
+"""Later evaluations of the run itself that make a control unnecessary: with fewer, no look is reached."""
 
 MOST_RUNS = 9
 
@@ -192,5 +192,3 @@ def child_of(
     return replace(
         spec, id=identity, preset=longer, seeds=list(plan.seeds), fork=begin, proof=proof
     )
-
-

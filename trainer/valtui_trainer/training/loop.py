@@ -263,8 +263,9 @@ class Loop:
         self.clock.set(state["time"])
         self.checkpoints.restore(state)
         faults.load_state(self.val_set, state.get("fault"))
+        begun = self.step > self.timetable.begin or self.step % self.timetable.steps_per_epoch != 0
         for replica, theirs in zip(self.replicas, state["replicas"], strict=True):
-            replica.load_state(theirs, self.train_set, begun=self.step > 0)
+            replica.load_state(theirs, self.train_set, begun)
         self.panel.load_state(state.get("lenses"))
         self.evaluator.load_state(state.get("evaluator"))
 
