@@ -6,8 +6,11 @@ import math
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from support.causes import make_causes, make_checks, make_rows, make_volatility
+from support.causes import make_causes, make_checks, make_rows, make_trials, make_volatility
+from support.probed import NOISE
+from valtui.causes.arm_texts import noise_words
 from valtui.causes.texts import LENS_NAMES
 from valtui.explanations import EXPLANATIONS, sections
 from valtui_trainer.measure.verdict import Verdict
@@ -90,3 +93,39 @@ def test_made_causes_hold_every_row_and_kinds_of_checks() -> None:
     assert {check.outcome for check in make_checks(frozen="failed")} == {
         "failed", "sound", "doubtful", "unknown",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("identity", "numbers"),
+    [
+        ("learning-rate-half", ("8 replicas × 8 evaluations", "53 % [40, 71]", "+1.2 %", "A note", "61 % [50, 80] from epoch 2.5")),
+        ("dropout-off", ("not offered for this run: model.dropout is 0.",)),
+        ("adam-epsilon", ("not probed on this run yet; p probes it",)),
+        ("probe", ("3 arms × 8 replicas × 8 evaluations, from epoch 5", "12,800 steps in 3:02", "vmap", "103 % [76, 140]", "A remark.", "An older one")),
+        ("noise-scale", ("32 gradients", "beyond batch size 310 [220, 480]")),
+        ("proof", ("holds (20 evaluations)", "53 % [40, 71] (probe)", "49 % [36, 66]", "24 evaluations")),
+    ],
+)  # fmt: skip
+def test_what_was_tried_is_explained_with_its_numbers(
+    identity: str, numbers: tuple[str, ...]
+) -> None:
+    causes = make_causes(trials=make_trials())
+
+    here = dict(sections(identity, causes))["How it was measured here"]
+
+    for number in numbers:
+        assert number in here
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"value": None, "note": ""}, "cannot be told: the gradient is not told from its noise; at least 220 images"),
+        ({"high": None}, "beyond batch size 310 [220, ∞) a larger"),
+        ({"value": 0.0, "low": 0.0}, "beyond batch size 0 [0, 480] a larger"),
+    ],
+)  # fmt: skip
+def test_a_noise_scale_without_an_end_or_a_value_is_told_in_words(
+    changes: dict[str, Any], words: str
+) -> None:
+    assert words in noise_words(replace(NOISE, **changes), 32)

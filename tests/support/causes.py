@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from support.probed import LOOKS, NOISE, arm_look, fork_of
+from valtui.causes.trials import ArmFound, ProbeFound, ProofFound, Trials
 from valtui.causes.types import BestFound, Causes, Group, Hard, Hardest, OverfittingSince, Row
 from valtui_trainer.measure.interval import Interval
 from valtui_trainer.measure.left import Left
 from valtui_trainer.measure.verdict import Verdict
 from valtui_trainer.measure.volatility import Volatility
-from valtui_trainer.session.records import Check
+from valtui_trainer.presets.arms import PROBED
+from valtui_trainer.session.probes import ProbeStatus
+from valtui_trainer.session.records import Check, ProbeResult, ProbeSpec, ProofResult, ProofSpec
 
 SENTENCE = (
     "The finite validation set: with a far larger validation set 57 % [50, 65] of the volatility "
@@ -58,6 +62,45 @@ def make_checks(**outcomes: str) -> tuple[Check, ...]:
         Check(check=name.replace("_", "-"), outcome=outcomes.get(name, outcome), message=message)  # type: ignore[arg-type]
         for name, (outcome, message) in messages.items()
     )
+
+
+def make_probe(epoch: float = 5.0) -> ProbeFound:
+    """Return a probe of three arms that is done."""
+    spec = ProbeSpec(
+        id="1-one", created="", run="one", fork=fork_of("one", epoch=epoch),
+        arms=[look.arm for look in LOOKS], replicas=8, evaluations=8, minutes=10.0,
+    )  # fmt: skip
+    result = ProbeResult(
+        status="done", ended="", seconds=182.0, looks=[list(LOOKS)], noise_scale=NOISE, steps=12_800,
+        engine="vmap",
+    )  # fmt: skip
+    return ProbeFound(spec, ProbeStatus("DONE", result=result), (LOOKS,), ("A remark.",))
+
+
+def make_trials() -> Trials:
+    """Return what was tried on a run: a probe of three arms, an older one of one, a proof that holds."""
+    probe, older = make_probe(), make_probe(2.5)
+    figures = {look.arm: look for look in LOOKS}
+    arms = tuple(
+        ArmFound(arm, look=figures[arm], probe=probe, at_a_look=True, note="A note",
+                 earlier=((older, arm_look(arm, 0.61, 0.5, 0.8)),))
+        if arm in figures
+        else ArmFound(arm, "model.dropout is 0." if arm == "dropout-off" else "")
+        for arm in PROBED
+    )  # fmt: skip
+    proof = ProofFound(
+        ProofSpec(
+            id="1", created="", run="one", arm="learning-rate-half", fork=fork_of("one"),
+            arm_run="one~learning-rate-half", control_run="one~control", predicted=0.53,
+            predicted_low=0.4, predicted_high=0.71, predicted_by="probe 1-one",
+        ),
+        ProofResult(
+            outcome="holds", decided="", left=0.49, low=0.36, high=0.66, evaluations=20
+        ),
+        None,
+        24,
+    )  # fmt: skip
+    return Trials(arms, (probe, older), (proof,))
 
 
 def thumbnail(digit: int, size: int = 28) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

@@ -107,7 +107,7 @@ def probe_words(probe: ProbeFound) -> str:
     if result is not None:
         took = f"; {result.steps:,} steps in {texts.duration(result.seconds)}"
     reason = "" if probe.status.state == "DONE" else probe.status.reason
-    return f"{size}{took}" + (f"; {safe(reason)}" if reason else "")
+    return (f"{safe(reason)}; " if reason else "") + f"{size}{took}"
 
 
 def noise_words(found: NoiseScale, batch_size: int) -> str:
