@@ -1,7 +1,12 @@
 """Planted causes: what the verdict says of runs whose cause is known, seed by seed.
 
 Each preset `planted-*` is trained with several seeds, and each seed is judged alone. The one free
-threshold (`verdict.EXPLAINS`) is set on the even seeds and scored on the odd ones.
+threshold (`verdict.EXPLAINS`) is set on the even seeds and scored on the odd ones. Causes that only
+training can tell are probed first, with the arms that the verdict suggests, as a person would.
+
+Learning rate and batch size are one lever seen from two ends: away from instability the noise of SGD
+depends on their ratio alone (SCIENCE.md 5), so each counts as right for the other, and how often the
+planted one was named is told apart.
 """
 
 from __future__ import annotations
@@ -18,7 +23,8 @@ import numpy as np
 
 from valtui.causes import Causes, causes
 from valtui.causes.find import evidence_of
-from valtui.feed import RunFeed
+from valtui.causes.read_trials import trials_of
+from valtui.feed import RunFeed, SessionFeed
 from valtui.series import ValMatrix
 from valtui_trainer.measure.verdict import EXPLAINS, Evidence, judge
 from valtui_trainer.session.documents import read_document
@@ -40,6 +46,17 @@ EXPECTED = {
     "planted-calm": "calm",
 }
 DESCRIBED = "planted-wrong-labels"
+PROBED = {
+    "planted-learning-rate": "learning-rate",
+    "planted-batch-size": "batch-size",
+}
+MIXED = {
+    "planted-mixed-validation": ("finite-set", "learning-rate"),
+    "planted-mixed-batchnorm": ("batchnorm-statistics", "batch-size"),
+}
+"""Presets with two causes, of which either may lead and both must be named."""
+
+ONE_LEVER = frozenset({"learning-rate", "batch-size"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,13 @@ class Case:
         verdict = judge(self.evidence, explains)
         return verdict.causes[0] if verdict.causes else verdict.kind
 
+    def right(self, explains: float) -> bool:
+        """Tell whether the top cause is the planted one, or its other end; of two, whether both are named."""
+        if self.preset in MIXED:
+            named = judge(self.evidence, explains).causes
+            return all(any(alike(one, cause) for one in named) for cause in MIXED[self.preset])
+        return alike(self.answer(explains), EXPECTED.get(self.preset) or PROBED[self.preset])
+
 
 def main(seeds: int = SEEDS) -> list[str]:
     """Train and judge; return the lines for RESULTS.md.
@@ -69,6 +93,9 @@ def main(seeds: int = SEEDS) -> list[str]:
         if trained is None:
             for name in (*EXPECTED, DESCRIBED):
                 train(name, seeds, home)
+            for name in (*PROBED, *MIXED):
+                for seed in range(max(2, seeds // 2)):
+                    train_and_probe(name, seed, home)
         cases = [
             case for path in sorted((home / "sessions").iterdir()) for case in judged_all(path)
         ]
@@ -98,6 +125,21 @@ def train(name: str, seeds: int, home: Path) -> None:
     )
 
 
+def train_and_probe(name: str, seed: int, home: Path) -> None:
+    """Train one seed of `name` and probe it with the arms that its verdict suggests."""
+    valtui = Path(sys.executable).with_name("valtui")
+    for words in (
+        ["run", name, "--set", f"seeds=[{seed}]", "--plain"],
+        ["probe", "--minutes", "30"],
+    ):
+        subprocess.run([valtui, *words, "--home", home], check=True, stdout=subprocess.DEVNULL)
+
+
+def alike(one: str, other: str) -> bool:
+    """Tell whether two causes are the same, or the two ends of one lever."""
+    return one == other or {one, other} == ONE_LEVER
+
+
 def judged_all(folder: Path) -> list[Case]:
     """Judge each seed of the only run of a session."""
     session = SessionPaths(folder)
@@ -115,8 +157,9 @@ def judged(session: SessionPaths, name: str, seed: int) -> Case:
     feed = RunFeed(paths, msgspec.structs.replace(spec, seeds=[seed]))
     while feed.poll_evaluations() or feed.evaluations_behind:
         continue
-    found = causes(feed)
-    evidence = evidence_of(looked_at(feed, found), found.relative, found.checks, found.rows)
+    tried = trials_of(SessionFeed(session), feed)
+    found = causes(feed, trials=tried)
+    evidence = evidence_of(looked_at(feed, found), found.relative, found.checks, found.rows, tried)
     wrong = np.nan
     if found.hardest is not None and spec.preset.fault.wrong_labels:
         known = feed.start
@@ -136,11 +179,7 @@ def best_threshold(cases: list[Case]) -> float:
     """Return the threshold that judges most cases rightly; of equals, that nearest the one in use."""
 
     def right(threshold: float) -> int:
-        return sum(
-            case.answer(threshold) == EXPECTED[case.preset]
-            for case in cases
-            if case.preset in EXPECTED
-        )
+        return sum(case.right(threshold) for case in cases if case.preset != DESCRIBED)
 
     return max(THRESHOLDS, key=lambda one: (right(one), -abs(one - EXPLAINS)))
 
@@ -157,14 +196,16 @@ def matrix(cases: list[Case], threshold: float) -> list[str]:
     for name in dict.fromkeys(case.preset for case in cases):
         mine = [case.answer(threshold) for case in cases if case.preset == name]
         counts = " | ".join(str(mine.count(answer) or "") for answer in answers)
-        lines.append(f"| {name} | {EXPECTED.get(name, '(described)')} | {counts} |")
+        lines.append(f"| {name} | {expected_words(name)} | {counts} |")
     return lines
 
 
 def summary(cases: list[Case], threshold: float) -> list[str]:
     """Return how many were right, and what is scored apart."""
-    known = [case for case in cases if case.preset in EXPECTED]
-    right = sum(case.answer(threshold) == EXPECTED[case.preset] for case in known)
+    known = [case for case in cases if case.preset != DESCRIBED]
+    right = sum(case.right(threshold) for case in known)
+    levers = [case for case in known if case.preset in PROBED]
+    exactly = sum(case.answer(threshold) == PROBED[case.preset] for case in levers)
     calm = [case for case in cases if case.preset == "planted-calm"]
     alarms = sum(case.answer(threshold) != "calm" for case in calm)
     over = [case for case in cases if case.preset == "planted-overconfidence"]
@@ -177,6 +218,7 @@ def summary(cases: list[Case], threshold: float) -> list[str]:
             f"- a wrong cause named: "
             f"{sum(is_wrong_guess(case, threshold) for case in known)} of {len(known)}"
         ),
+        f"- of learning rate and batch size the planted one leads: {exactly} of {len(levers)}",
         f"- alarms on the calm control: {alarms} of {len(calm)}",
         f"- overfitting found where planted: {found} of {len(over)}; elsewhere: {false} of {len(others)}",
     ]
@@ -195,8 +237,15 @@ def summary(cases: list[Case], threshold: float) -> list[str]:
 
 def is_wrong_guess(case: Case, threshold: float) -> bool:
     """Tell whether a wrong cause was named, rather than none."""
-    answer = case.answer(threshold)
-    return answer != EXPECTED[case.preset] and answer not in ("not-enough", "open", "calm")
+    none = ("not-enough", "open", "calm")
+    return not case.right(threshold) and case.answer(threshold) not in none
+
+
+def expected_words(name: str) -> str:
+    """Return what is expected of a preset, in words."""
+    if name in MIXED:
+        return " and ".join(MIXED[name])
+    return EXPECTED.get(name) or PROBED.get(name) or "(described)"
 
 
 def figures(cases: list[Case]) -> list[str]:
