@@ -26,11 +26,8 @@ EXPLAINS = 0.9
 ARM_EXPLAINS = 1.0
 """An arm counts where the upper limit of what it leaves is below: where it is told from no change."""
 
-LARGER_PART = 0.5**0.5
-"""Volatility left below which a lens has taken away more than half of the squared volatility."""
-
-BACKED, LARGER, OTHERS = 0, 1, 2
-"""The groups of causes, in the order of `judge`."""
+LENS_AHEAD = 0.5
+"""An arm stands before a lens only where it leaves less than this part of what the lens leaves."""
 
 Kind = Literal["unsound", "not-enough", "calm", "cause", "open"]
 
@@ -120,15 +117,11 @@ def judge(
 ) -> Verdict:
     """Return the verdict on `evidence`; `explains` and `arm_explains` as the constants, for trials.
 
-    Causes come in this order, each group by volatility left:
-
-    1. Lenses that a doubtful check speaks for: the measurement is mended before training is changed.
-    2. Lenses that take away the larger part of the squared volatility (below 71 % left). A lens
-       leaves the weights as they are, so at most the lesser part is training's own; an arm that
-       leaves less still calms mostly what the lens has found. (Half the learning rate calms almost
-       any run, stale statistics and bold outputs included.) And what a lens finds is mended without
-       training anew.
-    3. All other lenses and arms, against each other.
+    First come lenses that a doubtful check speaks for: the measurement is mended before training is
+    changed. Then all others by volatility left, where half of a lens's counts: a lens leaves the
+    weights as they are and is mended without training anew, and smaller steps calm almost any run,
+    stale statistics and bold outputs included. So an arm leads where it leaves less than half of what
+    the lens leaves, which is less than a quarter in squares.
     """
     failed = [name for name in CAUSE_OF_CHECK if evidence.checks.get(name) == "failed"]
     if failed:
@@ -152,9 +145,8 @@ def judge(
     arms = explaining_arms(evidence.arms, arm_explains)
     backed = {lens for check, lens in POINTS_AT.items() if evidence.checks.get(check) == "doubtful"}
     ranked = sorted(
-        [(group_of(lens, left, backed), left, lens) for lens, left in lenses.items()]
-        + [(OTHERS, left, arm) for arm, left in arms.items()],
-        key=lambda one: one[:2],
+        [(lens not in backed, LENS_AHEAD * left, lens) for lens, left in lenses.items()]
+        + [(True, left, arm) for arm, left in arms.items()]
     )
     if not ranked:
         return Verdict("open")
@@ -186,10 +178,3 @@ def explaining_arms(
             one = (found.value, arm)
             least[cause] = min(one, least.get(cause, one))
     return {arm: left for left, arm in least.values()}
-
-
-def group_of(lens: str, left: float, backed: set[str]) -> int:
-    """Return which group of causes, in the order of `judge`, a lens is in."""
-    if lens in backed:
-        return BACKED
-    return LARGER if left < LARGER_PART else OTHERS
