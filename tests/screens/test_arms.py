@@ -273,7 +273,8 @@ async def test_how_a_probe_ended_is_told_in_words(
         screen._select("probe")
 
         text = await sees(pilot, words)
-        assert reason.replace("\x1b", "␛") in " ".join(text.split())
+        told = reason.removeprefix("cancelled; ").replace("\x1b", "␛")
+        assert told in " ".join(text.split())
         assert "p probes it" in text
 
 
@@ -534,6 +535,18 @@ async def test_what_was_written_of_a_proof_counts(app: AppMaker, probed: Recorde
         await sees(
             pilot, "? with half the learning rate  undecided (40 evaluations)", "90 % [70, 110]"
         )
+
+
+async def test_what_is_proven_counts_for_the_verdict_more_than_what_was_probed(
+    app: AppMaker, probed: Recorded
+) -> None:
+    proof = write_proof(probed.paths, probed.specs[0])
+    beside(probed, proof, 24, 0.03, 0.05)
+    decide(probed.paths, proof, "holds", left=0.6, low=0.5, high=0.7, evaluations=20)
+    async with app(probed).run_test(size=WIDE, notifications=True) as pilot:
+        await ready(pilot)
+
+        await sees(pilot, "half of it 60 % [50, 70] of the volatility would be left (proof, 20")
 
 
 async def test_the_runs_own_later_evaluations_are_its_control(

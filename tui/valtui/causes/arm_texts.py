@@ -107,6 +107,7 @@ def probe_words(probe: ProbeFound) -> str:
     if result is not None:
         took = f"; {result.steps:,} steps in {texts.duration(result.seconds)}"
     reason = "" if probe.status.state == "DONE" else probe.status.reason
+    reason = reason.removeprefix(f"{STATES[probe.status.state]}; ")
     return (f"{safe(reason)}; " if reason else "") + f"{size}{took}"
 
 

@@ -147,7 +147,7 @@ def evidence_of(
         checks={check.check: check.outcome for check in checks},
         left={row.id: row.left for row in rows},
         largest_spike=largest,
-        arms={arm.id: arm.evidence for arm in trials.arms if arm.probe is not None},
+        arms=trials.evidence,
     )
 
 

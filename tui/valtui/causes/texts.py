@@ -114,10 +114,12 @@ def first_words(verdict: Verdict, evidence: Evidence) -> str:
     if verdict.arm is not None:
         found = evidence.arms[verdict.arm]
         assert isinstance(found, ArmLeft)
-        return (
-            f"{OF_IT[verdict.arm]} {arm_left_words(found)} of the volatility would be left (probe, "
-            f"{texts.counted(found.replicas, 'replica')})"
+        source = (
+            f"probe, {texts.counted(found.replicas, 'replica')}"
+            if found.replicas
+            else f"proof, {texts.counted(found.points, 'evaluation')}"
         )
+        return f"{OF_IT[verdict.arm]} {arm_left_words(found)} of the volatility would be left ({source})"
     lens = verdict.lens or ""
     left_by_lens = evidence.left[lens]
     assert left_by_lens is not None

@@ -16,6 +16,27 @@ def interval_of(low: float | None, high: float | None) -> Interval | None:
     return None if low is None or high is None else Interval(low, high)
 
 
+def evidence_of(
+    value: float,
+    interval: Interval | None,
+    points: int,
+    replicas: int = 0,
+    mean_change: float | None = None,
+) -> ArmLeft:
+    """Return what the verdict looks at of an arm: of a proof with 0 replicas; what nobody logged is NaN."""
+    return ArmLeft(
+        value=value,
+        interval=interval,
+        degrees_arm=float("nan"),
+        degrees_base=float("nan"),
+        replicas=replicas,
+        points=points,
+        mean_change=mean_change,
+        lost=0,
+        too_narrow=False,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ProbeFound:
     """One probe of a run.
@@ -81,16 +102,8 @@ class ArmFound:
         found = self.look
         if found is None or found.left is None or not self.at_a_look:
             return None
-        return ArmLeft(
-            value=found.left,
-            interval=self.interval,
-            degrees_arm=float("nan"),
-            degrees_base=float("nan"),
-            replicas=found.replicas,
-            points=found.evaluations,
-            mean_change=found.mean_change,
-            lost=0,
-            too_narrow=False,
+        return evidence_of(
+            found.left, self.interval, found.evaluations, found.replicas, found.mean_change
         )
 
 
@@ -142,6 +155,14 @@ class ProofFound:
         return chosen.left.value, chosen.left.interval if looks else None
 
     @property
+    def evidence(self) -> ArmLeft | None:
+        """What the verdict looks at: what came out, once it is decided."""
+        if self.outcome == "open" or self.left is None or self.looked_at is None:
+            return None
+        value, interval = self.left
+        return evidence_of(value, interval, points=self.looked_at)
+
+    @property
     def next_look(self) -> int | None:
         """Evaluations at which it is looked at next; None once it is decided."""
         if self.outcome != "open":
@@ -190,6 +211,16 @@ class Trials:
         return next((probe.noise for probe in self.probes if probe.noise is not None), None)
 
     @property
+    def evidence(self) -> dict[str, ArmLeft | None]:
+        """What the verdict looks at, by arm: a proof that is decided rather than a probe."""
+        found = {arm.id: arm.evidence for arm in self.arms if arm.probe is not None}
+        for proof in reversed(self.proofs):
+            if (decided := proof.evidence) is not None:
+                found[proof.spec.arm] = decided
+        return found
+
+    @property
     def settled(self) -> tuple[object, ...]:
-        """What the verdict depends on: the figures of looks."""
-        return tuple((arm.id, arm.look) for arm in self.arms if arm.at_a_look)
+        """What the verdict depends on: the figures of looks, and what proofs have come to."""
+        looks = tuple((arm.id, arm.look) for arm in self.arms if arm.at_a_look)
+        return looks, tuple((proof.spec.id, proof.outcome) for proof in self.proofs)
