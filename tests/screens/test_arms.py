@@ -542,11 +542,11 @@ async def test_what_is_proven_counts_for_the_verdict_more_than_what_was_probed(
 ) -> None:
     proof = write_proof(probed.paths, probed.specs[0])
     beside(probed, proof, 24, 0.03, 0.05)
-    decide(probed.paths, proof, "holds", left=0.6, low=0.5, high=0.7, evaluations=20)
+    decide(probed.paths, proof, "holds", left=0.2, low=0.15, high=0.25, evaluations=20)
     async with app(probed).run_test(size=WIDE, notifications=True) as pilot:
         await ready(pilot)
 
-        await sees(pilot, "half of it 60 % [50, 70] of the volatility would be left (proof, 20")
+        await sees(pilot, "half of it 20 % [15, 25] of the volatility would be left (proof, 20")
 
 
 async def test_the_runs_own_later_evaluations_are_its_control(
