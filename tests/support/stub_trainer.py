@@ -13,12 +13,12 @@ import threading
 from pathlib import Path
 
 from valtui_trainer.session.append import Records
-from valtui_trainer.session.commands import Inbox
+from valtui_trainer.session.commands import Inbox, answered_ids
 from valtui_trainer.session.documents import read_document, write_document
 from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
 from valtui_trainer.session.locks import acquire
 from valtui_trainer.session.records import Event, Final, RunSpec
-from valtui_trainer.training.control import answered
+from valtui_trainer.training.control import answered_by_supervisor
 
 
 def main(folder: Path) -> int:
@@ -63,7 +63,9 @@ def main(folder: Path) -> int:
 
 def await_stop(session: SessionPaths, run: RunPaths, attempt: AttemptPaths) -> None:
     """Wait for a stop command and answer it, as a trainer does."""
-    inbox, pause = Inbox(session, answered(session, run)), threading.Event()
+    answered = (answered_ids(run.attempt(number)) for number in run.attempt_numbers())
+    inbox = Inbox(session, answered_by_supervisor(session).union(*answered))
+    pause = threading.Event()
     while True:
         for command in inbox.take():
             if command.run == run.id and command.command == "stop":
