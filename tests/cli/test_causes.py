@@ -401,8 +401,8 @@ def test_checks_on_demand_need_a_checkpoint(home: Path, capsys: pytest.CaptureFi
     assert "evaluations" in out
 
 
-def write_probed(home: Path) -> tuple[Any, ProbeWriter, ProofSpec]:
-    """Write a run that was probed, and of which a proof holds."""
+def write_probed(home: Path, proven: int = 12) -> tuple[Any, ProbeWriter, ProofSpec]:
+    """Write a run that was probed, and a proof with so many evaluations: it holds from the tenth on."""
     session, run = write_run(home, losses_of(common=0.1, own=0.01))
     spec = read_document(run.spec, RunSpec)
     assert spec is not None
@@ -413,14 +413,14 @@ def write_probed(home: Path) -> tuple[Any, ProbeWriter, ProofSpec]:
     for position, (name, volatility) in enumerate(
         ((proof.arm_run, 0.02), (proof.control_run, 0.06)), start=1
     ):
-        run_beside(session, spec, proof, name, 12, volatility, position)
+        run_beside(session, spec, proof, name, proven, volatility, position)
     return session, probe, proof
 
 
 def test_arms_of_a_probe_count_as_causes_and_are_named_in_the_verdict(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_probed(home)
+    write_probed(home, proven=3)
 
     run = document(capsys)["runs"][0]
 
@@ -467,7 +467,8 @@ def test_the_text_tells_arms_probe_noise_scale_and_proof(
 
     said = text(capsys)
 
-    assert "1 with four times the batch size" in said
+    assert "1 with half the learning rate" in said, "what is proven leaves less"
+    assert "2 with four times the batch size" in said
     assert "53 % [40, 71]  (8 replicas × 8 evaluations, from epoch 5, mean loss +1.2 %)" in said
     assert "not probed: learning-rate-quarter, batch-size-double, adam-epsilon;" in said
     assert "not offered: model.dropout is 0." in said
