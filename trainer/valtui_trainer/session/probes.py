@@ -106,6 +106,7 @@ def probe_status(probe: ProbePaths) -> ProbeStatus:
         pid = locks.holder(probe.lock)
         beat = read_heartbeat(probe.heartbeat) or Heartbeat()
         result = read_document(probe.result, ProbeResult)
+        spec = read_document(probe.spec, ProbeSpec)
     except SessionError as error:
         return ProbeStatus("FAILED", reason=safe(str(error)))
     if result is not None:
@@ -121,6 +122,8 @@ def probe_status(probe: ProbePaths) -> ProbeStatus:
     if not begun and seconds_since(probe) < START_SECONDS:
         return ProbeStatus("STARTING", "starting")
     reason = "its process is gone and nobody saw it end; what it had measured is kept"
+    if spec is not None and spec.pause_run:
+        reason += f"; {safe(spec.run)} may still be paused for it: resume it"
     return ProbeStatus("LOST", step=beat.step, total=beat.total, reason=reason)
 
 

@@ -78,7 +78,9 @@ def why_not(spec: RunSpec, start: Start | None, arm: str) -> str:
         return "the model has no BatchNorm."
     changed = presets_arms.change(spec.preset, arm)
     if changed.batch_size > start.train_size:
-        return f"a batch of {changed.batch_size} is larger than the training set ({start.train_size})."
+        return (
+            f"a batch of {changed.batch_size} is larger than the training set ({start.train_size})."
+        )
     if not comparable_spacing(
         images_between(spec.preset, start.train_size), images_between(changed, start.train_size)
     ):

@@ -186,9 +186,9 @@ def child_of(
 ) -> RunSpec:
     """Return the run beside that continues a fork for as many evaluations as a proof may need."""
     between = steps_between(preset, start.train_size) / steps_per_epoch(preset, start.train_size)
-    longer = replace(
-        preset, epochs=begin.epoch + plan.evaluations * between, seeds=list(plan.seeds)
-    )
+    # One more, for the first mark may lie too near to the fork, and the last may not be a whole one.
+    epochs = begin.epoch + (plan.evaluations + 1) * between
+    longer = replace(preset, epochs=epochs, seeds=list(plan.seeds))
     return replace(
         spec, id=identity, preset=longer, seeds=list(plan.seeds), fork=begin, proof=proof
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from valtui import texts
@@ -76,6 +77,8 @@ def execute(arguments: argparse.Namespace) -> int:
     for sentence in in_words(plan):
         tell(sentence)
     if arguments.plan:
+        if arguments.json:
+            output.document({"schema": output.SCHEMA, **asdict(plan)})
         return 0
     from valtui_trainer.supervise.probe import start_probe
 

@@ -151,6 +151,9 @@ def follow(session: SessionPaths, proof: ProofPaths, quiet: bool) -> int:
                         output.line(f"  after {look.evaluations} evaluations: {look_words(look)}")
                         output.flush()
                     told = len(found.looks)
+                refusal = refused(session, beside)
+                if refusal:
+                    raise CommandError(refusal)
                 if ended or (found.outcome != "open" and not asked):
                     break
                 if interrupts.count and not asked:
@@ -170,6 +173,20 @@ def follow(session: SessionPaths, proof: ProofPaths, quiet: bool) -> int:
     return 1 if failed and found.outcome == "open" else 0
 
 
+def refused(session: SessionPaths, runs: list[str]) -> str:
+    """Return why the supervisor did not start one of `runs`, a sentence; empty where it did not refuse."""
+    from valtui_trainer.session.records import Event
+    from valtui_trainer.session.tail import Tail
+
+    for event in Tail(session.events, Event).read():
+        said = event.kind == "command" and event.data.get("command") == "start"
+        if said and event.message.startswith("refused"):
+            named = [run for run in runs if run in event.message or event.data.get("run") == run]
+            if named and not session.run(named[0]).spec.exists():
+                return f"{named[0]} was not started; {event.message}."
+    return ""
+
+
 def look_words(look: Any) -> str:
     """Return what one look at a proof says."""
     if look.left is None:
@@ -180,6 +197,8 @@ def look_words(look: Any) -> str:
 
 def report(session: SessionPaths, proof: ProofPaths, json: bool) -> None:
     """Write how a proof stands, as text or as one JSON document."""
+    from valtui_trainer.measure.proof import LOOKS
+
     spec = proof_spec(proof)
     found = state_of(session, spec)
     if json:
@@ -189,6 +208,10 @@ def report(session: SessionPaths, proof: ProofPaths, json: bool) -> None:
     told = f"; so far {look_words(latest)}" if found.outcome == "open" and latest else ""
     at = f" after {found.decided_at} evaluations" if found.decided_at else ""
     output.line(f"{spec.arm} on {spec.run}: {OUTCOMES[found.outcome]}{at}{told}.")
+    if found.decided_at and found.decided_at < LOOKS[-1]:
+        output.line(
+            f"  The runs beside go on to {LOOKS[-1]} evaluations; `valtui stop {session.id}` ends them."
+        )
     if found.less_than_predicted:
         output.line("  It calms, but less than was predicted.")
 

@@ -11,8 +11,10 @@ import torch
 from msgspec.structs import replace
 
 from valtui_trainer.presets import spacing
+from valtui_trainer.presets.arms import ARMS
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.append import Records
+from valtui_trainer.session.probes import BASE
 from valtui_trainer.session.records import Fork, RunSpec, Val
 from valtui_trainer.training.assemble import Material, build_replica
 from valtui_trainer.training.checkpoint import State
@@ -24,7 +26,10 @@ from valtui_trainer.training.optimization import learning_rate
 from valtui_trainer.training.replica import Replica
 
 SEED_BEGIN = 1_000_000
-"""Replicas have seeds of their own: replica 0 has this one, whatever the run's seeds are."""
+"""Seeds of replicas begin here, whatever the run's seeds are."""
+
+SEEDS_OF_AN_ARM = 10_000
+"""No two arms share a seed: their intervals take them to be independent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Arm:
         begin: the step of the fork, in steps of this arm.
         evaluations: the steps after which its replicas are evaluated, rising.
         schedule: steps that the learning rate's schedule spans.
+        first_seed: of its replica 0.
     """
 
     id: str
@@ -43,6 +49,7 @@ class Arm:
     begin: int
     evaluations: tuple[int, ...]
     schedule: int
+    first_seed: int
 
     @classmethod
     def of(cls, identity: str, preset: Preset, fork: Fork, train_size: int, count: int) -> Arm:
@@ -59,6 +66,7 @@ class Arm:
                 begin + math.ceil(number * between - 1e-9) for number in range(1, count + 1)
             ),
             schedule=max(1, round(fork.epochs * per_epoch)),
+            first_seed=SEED_BEGIN + SEEDS_OF_AN_ARM * (BASE, *ARMS).index(identity),
         )
 
     @property
@@ -82,7 +90,7 @@ def build_replicas(
     )
     replicas = []
     for number in numbers:
-        replica = build_replica(own, SEED_BEGIN + number, material, device, longest)
+        replica = build_replica(own, arm.first_seed + number, material, device, longest)
         take_over(replica, state, number)
         replica.model.train()
         replicas.append(replica)
