@@ -116,7 +116,7 @@ def test_arm_and_control_begin_at_one_checkpoint_with_three_seeds_each(trained: 
     for run in (arm, control):
         assert start_of(run).from_step == 70
         assert start_of(run).from_time == pytest.approx(start_time(trained), abs=0.01)
-        assert sorted(val(run)) == [(70 + 5 * n, seed) for n in range(1, 5) for seed in range(3)]
+        assert sorted(val(run)) == [(70 + 5 * n, seed) for n in range(1, 6) for seed in range(3)]
         assert len({one for (step, _), one in losses(run).items() if step == 75}) == 3
     assert losses(arm) != losses(control)
     assert files_of(trained.folder) == before, "it is only read"
@@ -142,7 +142,7 @@ def test_the_run_itself_is_the_control_where_it_has_ten_later_evaluations(
     assert proof.control_run == "test"
     assert session.run_ids() == ["test", "test~learning-rate-half"]
     arm, control = sides(session, proof)
-    assert arm.shape == (3, SHORT)
+    assert arm.shape == (3, SHORT + 1)
     own = [one.val_loss for (step, _), one in sorted(val(trained).items()) if step > 20]
     assert control.tolist() == [own]
 
@@ -420,4 +420,4 @@ def test_a_run_beside_can_be_probed_itself(trained: RunPaths) -> None:
 
     assert result.status == "done"
     fork = probe_spec(probe).fork
-    assert (fork.run, fork.step, fork.epochs) == (child.id, 90, 7)
+    assert (fork.run, fork.step, fork.epochs) == (child.id, 95, 7)
