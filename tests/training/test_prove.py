@@ -121,7 +121,7 @@ def test_arm_and_control_begin_at_one_checkpoint_with_three_seeds_each(trained: 
     assert losses(arm) != losses(control)
     assert files_of(trained.folder) == before, "it is only read"
     found = sides(session, proof)
-    assert [side.shape for side in found] == [(3, SHORT)] * 2
+    assert [side.shape for side in found] == [(3, SHORT + 1)] * 2
 
 
 def start_time(run: RunPaths) -> float:
