@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0
 SHARE = 20.0
-"""Looking takes at most one part of so many of the time."""
+"""Looking takes at most one part of so many of the processor's time, which a probe may need itself."""
+
+LONGEST = 10.0
 
 
 class TrialsWatch:
@@ -47,14 +49,17 @@ class TrialsWatch:
         from valtui.causes.read_trials import trials_of
         from valtui.causes.trials import Trials
 
+        def timed() -> tuple[Trials, float]:
+            begun = time.thread_time()
+            return trials_of(self._feed, run), time.thread_time() - begun
+
+        begun, took = time.monotonic(), 0.0
         async with self._reading:
-            begun = time.monotonic()
             try:
-                found = await asyncio.to_thread(trials_of, self._feed, run)
+                found, took = await asyncio.to_thread(timed)
             except (SessionError, OSError):  # half deleted: what was seen stays
                 found = self._known.get(run.id, Trials())
-        took = time.monotonic() - begun
-        self._next[run.id] = begun + max(LOOK_SECONDS, SHARE * took)
+        self._next[run.id] = begun + min(LONGEST, max(LOOK_SECONDS, SHARE * took))
         changed = found != self._known.get(run.id)
         if changed:
             self._known[run.id] = found
