@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from bench import kills, long_session, machine, planted, replicas, screen, trainer
+from bench import arms, kills, long_session, machine, planted, replicas, screen, trainer
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "long-session": long_session,
     "kills": kills,
     "planted": planted,
+    "arms": arms,
 }
 
 
