@@ -78,19 +78,35 @@ def test_an_arm_changes_the_setting_that_it_names_and_no_other(
         assert "step" in str(preset.eval_every)
 
 
-@given(preset=presets, identity=st.sampled_from(sorted(BATCH_ARMS)), size=st.integers(1, 60_000))
+@given(preset=presets, identity=st.sampled_from(sorted(BATCH_ARMS)), batches=st.integers(1, 1000))
 def test_a_batch_arm_is_evaluated_as_many_images_apart(
-    preset: Preset, identity: str, size: int
+    preset: Preset, identity: str, batches: int
 ) -> None:
     if arms.why_not(preset, identity):
         return
     changed = arms.change(preset, identity)
+    size = batches * changed.batch_size
 
     if isinstance(preset.eval_every, str) and "step" in preset.eval_every:
-        assert images_between(changed, size) == images_between(preset, size)
+        assert images_between(changed, size) == pytest.approx(images_between(preset, size))
     else:
         assert changed.eval_every == preset.eval_every, "epochs are images"
     assert changed.batch_size == BATCH_ARMS[identity] * preset.batch_size
+
+
+@pytest.mark.parametrize("size", [300, 900, 4000])
+def test_an_epoch_is_as_many_images_whatever_the_rest_batch(size: int) -> None:
+    preset = Preset(batch_size=128, eval_every=1)
+
+    assert images_between(preset, size) == size
+    assert images_between(arms.change(preset, "batch-size-quadruple"), size) == size
+
+
+def test_dropout_and_momentum_that_a_preset_sets_are_never_given_back_to_the_models_own() -> None:
+    preset = Preset(model=Model(name="resnet18", dropout=0.3, batchnorm_momentum=0.5))
+
+    assert 0 < arms.change(preset, "dropout-off").model.dropout < 1e-6
+    assert arms.change(preset, "batchnorm-momentum-down").model.batchnorm_momentum != 0.1
 
 
 def test_fifty_steps_are_no_whole_number_of_steps_at_four_times_the_batch() -> None:

@@ -187,9 +187,7 @@ def test_a_base_replica_with_the_runs_own_generators_is_the_runs_own_continuatio
     home: Path, digits: Path, tmp_path: Path
 ) -> None:
     """So what sets base and run apart are the draws alone: rate, averages and evaluations are alike."""
-    settings = noisy(
-        digits, epochs=4, schedule=Schedule(name="cosine"), augmentation=Augmentation(rotation=10)
-    )
+    settings = noisy(digits, epochs=4, schedule=Schedule(), augmentation=Augmentation(rotation=10))
     bench = Bench(home, settings)
     bench.advance(2 * STEPS)
     state = bench.loop.state()
@@ -204,6 +202,16 @@ def test_a_base_replica_with_the_runs_own_generators_is_the_runs_own_continuatio
     own = {r.step: r.val_loss for r in Tail(bench.attempt.val, Val).read() if r.step > 2 * STEPS}
     assert {step: loss for (_, step), loss in found.items()} == own
     assert list(own) == [25, 30, 35, 40]
+
+
+def test_what_starts_from_a_checkpoint_keeps_its_learning_rate_beyond_the_schedules_end() -> None:
+    settings = Preset(batch_size=16, epochs=4, schedule=Schedule(name="cosine"))
+    arm = Arm.of("base", settings, fork_at(2 * STEPS, epochs=4), TRAIN, 40)
+    table = make_timetable(replace(settings, epochs=12), TRAIN, fork_at(2 * STEPS, epochs=4))
+
+    assert arm.learning_rate == pytest.approx(settings.learning_rate / 2)
+    assert {table.scheduled(step) for step in table.evaluations} == {table.begin}
+    assert make_timetable(settings, TRAIN).scheduled(7) == 7
 
 
 def test_a_checkpoint_of_another_model_is_refused_in_words(home: Path, digits: Path) -> None:

@@ -358,7 +358,7 @@ def looked(trained: RunPaths, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         write_document(paths.spec, replace(spec, predicted_high=predicted_high))
         paths.result.unlink(missing_ok=True)
         monkeypatch.setattr(deciding, "sides", lambda *_: (np.array(arm), np.array(control)))
-        deciding.decide(session_of(trained), paths.id)
+        deciding.decide(session_of(trained), paths.id, 10)
         return proof_result(paths)
 
     return decide
@@ -393,11 +393,11 @@ def test_after_the_last_look_it_is_undecided(looked: Callable[..., Any]) -> None
 def test_what_cannot_be_read_stops_no_training(
     trained: RunPaths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    deciding.decide(session_of(trained), "nothing")
+    deciding.decide(session_of(trained), "nothing", 10)
     paths, _ = proven(trained, "adam-epsilon")
     paths.spec.write_text("{")
 
-    deciding.decide(session_of(trained), paths.id)
+    deciding.decide(session_of(trained), paths.id, 10)
 
     assert f"The proof {paths.id} could not be looked at" in capsys.readouterr().err
 

@@ -49,7 +49,8 @@ class RunFigures:
         absolute: volatility in loss units over the whole run.
         relative: volatility as a fraction of the loss.
         shared_device: it trained while another run of the session did, so images/s is a share.
-        ratio: relative volatility against the first run's; None for the first, or at unequal spacing.
+        ratio: relative volatility against the first run's; None for the first, at unequal spacing, or
+            between a run from scratch and one that continues a checkpoint.
         fork: the checkpoint that it goes on from; None: from scratch.
     """
 
@@ -114,6 +115,8 @@ def against_first(
         return None, ""
     if first.start is None or run.start is None:
         return None, "not started"
+    if (first.spec.fork is None) != (run.spec.fork is None):
+        return None, "of another stretch"
     if not comparable_spacing(first.start.images_per_evaluation, run.start.images_per_evaluation):
         return None, "evaluated at another spacing"
     return volatility_ratio(relative, first_figures.relative, LEVEL), ""

@@ -23,8 +23,12 @@ ENOUGH_DEGREES = 8.0
 EXPLAINS = 0.9
 """A cause counts where the upper limit of the volatility left without it is below."""
 
-ARM_EXPLAINS = 1.0
-"""An arm counts where the upper limit of what it leaves is below: where it is told from no change."""
+ARM_EXPLAINS = 0.9
+"""An arm counts where the upper limit of what it leaves is below.
+
+In simulation of probes without any effect (3 arms, 8 replicas of 8 evaluations) some arm counts in
+1.6 %; at 1.0 in 6.3 %.
+"""
 
 LENS_AHEAD = 0.5
 """An arm stands before a lens only where it leaves less than this part of what the lens leaves."""

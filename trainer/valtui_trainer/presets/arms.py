@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from valtui_trainer.presets.errors import PresetError, nearest
-from valtui_trainer.presets.types import Augmentation, Preset
+from valtui_trainer.presets.types import Augmentation, Model, Preset
 
 LARGEST_MOMENTUM = 1.0
 MOMENTUM_FACTOR = 5.0
 ARM_EPSILON = 1e-4
 OWN_MODELS = ("small-cnn", "seed-cnn")
+AS_GOOD_AS_NONE = 1e-9
+"""A probability that drops nothing; 0 would give a torchvision model its own dropout back."""
+
+DEFAULT_MOMENTUM = Model().batchnorm_momentum
 
 Change = Callable[[Preset], "Preset | str"]
 """Returns the changed preset, or why the change does not apply to it, a sentence."""
@@ -69,7 +73,10 @@ def without_dropout(preset: Preset) -> Preset | str:
             else ", or the model's own, which no setting changes"
         )
         return f"model.dropout is 0{own}."
-    return replace(preset, model=replace(preset.model, dropout=0.0))
+    none = 0.0 if preset.model.name in OWN_MODELS else AS_GOOD_AS_NONE
+    if preset.model.dropout <= none:
+        return "model.dropout drops nothing already."
+    return replace(preset, model=replace(preset.model, dropout=none))
 
 
 def without_augmentation(preset: Preset) -> Preset | str:
@@ -89,6 +96,8 @@ def with_momentum(factor: float) -> Change:
         after = min(LARGEST_MOMENTUM, before * factor)
         if after == before:
             return "model.batchnorm_momentum is 1 already."
+        if after == DEFAULT_MOMENTUM and preset.model.name not in OWN_MODELS:
+            after *= 1 + 1e-9  # the default itself would leave such a model its own
         return replace(preset, model=replace(preset.model, batchnorm_momentum=after))
 
     return change

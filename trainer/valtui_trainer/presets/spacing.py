@@ -25,5 +25,9 @@ def steps_between(preset: Preset, train_size: int) -> float:
 
 
 def images_between(preset: Preset, train_size: int) -> float:
-    """Return the training images between two evaluations."""
-    return steps_between(preset, train_size) * preset.batch_size
+    """Return the training images between two evaluations, on average; rest batches are counted as they are."""
+    in_epoch = steps_per_epoch(preset, train_size)
+    if not in_epoch:
+        return steps_between(preset, train_size) * preset.batch_size
+    seen = in_epoch * preset.batch_size if preset.drop_last else train_size
+    return steps_between(preset, train_size) / in_epoch * seen

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.history import RunReader
+from valtui_trainer.session.history import read_evaluations
 from valtui_trainer.session.layout import FILE_MODE, RunPaths
 from valtui_trainer.session.records import Event, Fork, RunSpec, Start
 from valtui_trainer.session.tail import Tail
@@ -182,17 +182,7 @@ def link(source: Path, target: Path) -> None:
 
 def evaluations_after(run: RunPaths, step: int) -> int:
     """Return how many evaluations of each seed `run` has logged after `step`."""
-    reader = RunReader(run)
-    counts: dict[int, set[int]] = {}
-    while True:
-        for news in reader.evaluations():
-            if news.val_until is not None:
-                counts = {
-                    seed: {one for one in steps if one <= news.val_until}
-                    for seed, steps in counts.items()
-                }
-            for record in news.val:
-                counts.setdefault(record.seed, set()).add(record.step)
-        if not reader.evaluations_behind:
-            break
-    return min((sum(one > step for one in steps) for steps in counts.values()), default=0)
+    later: dict[int, int] = {}
+    for record in read_evaluations(run):
+        later[record.seed] = later.get(record.seed, 0) + (record.step > step)
+    return min(later.values(), default=0)

@@ -249,3 +249,17 @@ def read_history(run: RunPaths) -> History:
             break
     history.skipped = reader.skipped
     return history
+
+
+def read_evaluations(run: RunPaths) -> list[Val]:
+    """Return the evaluations of `run` that count, over all attempts, without reading what it logged else.
+
+    Raises:
+        SessionError: a file cannot be read, or is of a newer valtui.
+    """
+    history, reader = History(), RunReader(run)
+    while True:
+        for news in reader.evaluations():
+            history.take(news)
+        if not reader.evaluations_behind:
+            return [record for _, record in history.val]

@@ -24,9 +24,15 @@ Blocked = Callable[[str], None]
 class Patience:
     """Does things that need room, each again and again until there is some."""
 
-    def __init__(self, blocked: Blocked = lambda _: None) -> None:
-        """Tell `blocked` why something waits, and the empty string when it waits no more."""
+    def __init__(
+        self, blocked: Blocked = lambda _: None, waiting: Callable[[], None] = lambda: None
+    ) -> None:
+        """Tell `blocked` why something waits, and the empty string when it waits no more.
+
+        `waiting` is called before each further try; what it raises ends the wait.
+        """
         self._blocked = blocked
+        self._waiting = waiting
         self._again = threading.Event()
 
     def __call__(self, action: Callable[[], T]) -> T:
@@ -45,6 +51,7 @@ class Patience:
                 if not waiting:
                     waiting = True
                     self._blocked(NO_ROOM[error.errno])
+                self._waiting()
                 self._again.wait(RETRY_SECONDS)
                 continue
             if waiting:

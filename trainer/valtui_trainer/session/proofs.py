@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.history import NOTHING, read_history
+from valtui_trainer.session.history import NOTHING, read_evaluations
 from valtui_trainer.session.layout import ProofPaths, RunPaths, SessionPaths
-from valtui_trainer.session.records import ProofResult, ProofSpec
+from valtui_trainer.session.records import ProofResult, ProofSpec, RunSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +47,7 @@ def losses_since(run: RunPaths, step: int) -> Losses:
     import numpy as np
 
     by_seed: dict[int, dict[int, float]] = {}
-    for _, record in read_history(run).val:
+    for record in read_evaluations(run):
         if record.step > step:
             loss = record.val_loss
             by_seed.setdefault(record.seed, {})[record.step] = np.nan if loss is None else loss
@@ -63,6 +63,18 @@ def sides(session: SessionPaths, proof: ProofSpec) -> tuple[Losses, Losses]:
     Raises:
         SessionError: a log cannot be read.
     """
-    arm = losses_since(session.run(proof.arm_run), NOTHING)
-    begin = proof.fork.step if proof.control_run == proof.run else NOTHING
-    return arm, losses_since(session.run(proof.control_run), begin)
+    own = proof.control_run == proof.run
+    arm = losses_beside(session, proof, proof.arm_run)
+    if not own:
+        return arm, losses_beside(session, proof, proof.control_run)
+    return arm, losses_since(session.run(proof.run), proof.fork.step)
+
+
+def losses_beside(session: SessionPaths, proof: ProofSpec, run: str) -> Losses:
+    """Return the losses of a run beside; empty before it is there, or if it is of another proof."""
+    import numpy as np
+
+    spec = read_document(session.run(run).spec, RunSpec)
+    if spec is None or spec.proof != proof.id:
+        return np.empty((0, 0))
+    return losses_since(session.run(run), NOTHING)

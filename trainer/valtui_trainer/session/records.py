@@ -102,8 +102,8 @@ class Fork(Struct, frozen=True, kw_only=True):
         run: whose checkpoint it is.
         file, sha256: of the checkpoint.
         step, epoch: of the run, there.
-        epochs: of the run's preset: what its learning-rate schedule spans; beyond its end the
-            schedule stays where it ended.
+        epochs: of the run's preset: what its learning-rate schedule spans; what starts from the fork
+            keeps the learning rate that the schedule has there.
     """
 
     run: str
@@ -413,6 +413,7 @@ class ProofResult(Struct, frozen=True, kw_only=True):
         outcome: as `measure.proof` has it.
         left: the arm's volatility over the control's after the fork; `low`, `high`: 96.7 % interval.
         evaluations: of each seed, at the look.
+        mean_change: of the mean loss against the control's, as a fraction of it.
     """
 
     outcome: Literal["holds", "does-not-hold", "undecided"]
@@ -421,6 +422,7 @@ class ProofResult(Struct, frozen=True, kw_only=True):
     low: float | None
     high: float | None
     evaluations: int
+    mean_change: float | None = None
     schema: int = SCHEMA
 
 

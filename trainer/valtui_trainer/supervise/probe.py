@@ -23,6 +23,7 @@ from valtui_trainer.session.layout import (
     utc_now,
 )
 from valtui_trainer.session.listing import runs_of, statuses
+from valtui_trainer.session.locks import holder
 from valtui_trainer.session.probes import new_id, probe_status, probes_of
 from valtui_trainer.session.records import ProbeSpec, RunSpec, Start
 from valtui_trainer.supervise.begin import command
@@ -297,4 +298,9 @@ def cancel_probe(session: SessionPaths, probe: ProbePaths) -> None:
     status = probe_status(probe)
     if not status.live:
         raise SessionError(f"This probe has ended already ({status.state.lower()}).")
-    command(session, "cancel", None, probe=probe.id)
+    try:
+        command(session, "cancel", None, probe=probe.id)
+    except SessionError as error:
+        pid = holder(probe.lock)
+        hint = f" `kill -TERM {pid}` ends it without." if pid else ""
+        raise SessionError(f"{error}{hint}") from None

@@ -13,6 +13,7 @@ from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.spacing import steps_between, steps_per_epoch
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.checkpoints import evaluations_after, fork, newest_start
+from valtui_trainer.session.commands import Inbox
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import (
@@ -99,8 +100,10 @@ def plan_proof(
     reason = why_no_proof(spec, start, arm)
     if reason:
         raise PresetError(f"{arm} cannot be proven on {spec.id}: {reason}")
-    taken = {one.id for _, one in runs_of(session, skip_damaged=True)}
-    own = step is not None and evaluations_after(run, step) >= ENOUGH_LATER
+    taken = {one.id for _, one in runs_of(session, skip_damaged=True)} | asked_for(session)
+    later = evaluations_after(run, step) if step is not None else 0
+    own = later >= ENOUGH_LATER
+    evaluations = max((look for look in LOOKS if not own or look <= later), default=LOOKS[-1])
     control = run.id if own else free_id(f"{run.id}~control", taken)
     if len(taken) + (1 if own else 2) > MOST_RUNS:
         raise PresetError(
@@ -108,17 +111,23 @@ def plan_proof(
             "preset in a session of its own."
         )
     seeds = tuple(range(max(FEWEST_SEEDS, len(spec.seeds))))
-    each = seconds_per_replica(run, spec, start, LOOKS[-1])
+    each = seconds_per_replica(run, spec, start, evaluations)
     return ProofPlan(
         run=run.id,
         arm=arm,
         arm_run=free_id(f"{run.id}~{arm}", taken),
         control_run=control,
         seeds=seeds,
-        evaluations=LOOKS[-1],
+        evaluations=evaluations,
         seconds=None if each is None else each * len(seeds) * (1 if own else 2),
         step=step,
     )
+
+
+def asked_for(session: SessionPaths) -> set[str]:
+    """Return the ids of the runs that commands ask to be started, whether they are there yet or not."""
+    commands = Inbox(session, set()).take()
+    return {one.spec.id for one in commands if one.command == "start" and one.spec is not None}
 
 
 def free_id(wanted: str, taken: set[str]) -> str:

@@ -130,7 +130,10 @@ class Loop:
     def rate(self, step: int) -> float:
         """Return the learning rate of `step`."""
         return learning_rate(
-            self.preset, step, self.timetable.schedule, self.timetable.steps_per_epoch
+            self.preset,
+            self.timetable.scheduled(step),
+            self.timetable.schedule,
+            self.timetable.steps_per_epoch,
         )
 
     def record(self) -> None:

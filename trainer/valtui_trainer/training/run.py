@@ -14,7 +14,7 @@ from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.checks import read_checks
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.layout import utc_now
+from valtui_trainer.session.layout import SessionPaths, utc_now
 from valtui_trainer.session.machine import boot_id, host, start_ticks
 from valtui_trainer.session.records import Final, LensPlan, RunSpec, Start, Status
 from valtui_trainer.session.validation import write_validation
@@ -33,7 +33,8 @@ from valtui_trainer.training.lenses.costs import try_out
 from valtui_trainer.training.lenses.panel import Panel, plans_of
 from valtui_trainer.training.lenses.plan import decide, in_words, listed
 from valtui_trainer.training.loop import Loop, NotFiniteError
-from valtui_trainer.training.proof import decide as decide_proof
+from valtui_trainer.training.proof import conclude
+from valtui_trainer.training.proof import decide as decide_at
 
 
 def train(places: Places, control: Control, journal: Journal, clock: Clock) -> Final:
@@ -100,7 +101,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         begin_with_checks(loop, material)
         clock.set(start_state["time"] if start_state is not None else 0.0)
     if spec.proof:
-        loop.on_evaluated = partial(decide_proof, places.session, spec.proof)
+        loop.on_evaluated = partial(decide_proof, loop, places.session, spec.proof)
     start = describe(
         places,
         spec,
@@ -125,6 +126,8 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     except NotFiniteError as error:
         loop.finish("finishing", keep=False)
         return ended("failed", loop, device, reason=str(error))
+    if spec.proof:
+        conclude(places.session, spec.proof, spec.id)
     if not reached_end:
         return ended("stopped", loop, device, reason=control.stop_reason)
     return test(loop, material, device)
@@ -135,6 +138,11 @@ def begin(spec: RunSpec, material: Material, device: torch.device) -> tuple[int,
     log_every = warm_up(spec, material, device)
     trials = try_out(spec, material, device)
     return log_every, decide(spec.preset.lenses, len(material.train_set), trials)
+
+
+def decide_proof(loop: Loop, session: SessionPaths, proof: str) -> None:
+    """Look at the proof that the run of `loop` belongs to, if it is time for a look."""
+    decide_at(session, proof, sum(step <= loop.step for step in loop.timetable.evaluations))
 
 
 def last_split_digest(places: Places) -> str | None:

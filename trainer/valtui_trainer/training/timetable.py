@@ -24,8 +24,10 @@ class Timetable:
         evaluations: the steps after which the validation set is evaluated.
         train_evaluations: those at which the training subset is evaluated too, once an epoch.
         ladder: those at which a checkpoint is kept for good.
-        schedule: the steps that the learning rate's schedule spans; it stays at its end beyond.
+        schedule: the steps that the learning rate's schedule spans.
         begin: the step at which the run begins: 0, or that of its fork.
+        holds_rate: whether the learning rate stays what the schedule gave at `begin`: after a fork, so
+            that arm and control can be compared beyond the schedule's end.
     """
 
     steps_per_epoch: int
@@ -36,6 +38,11 @@ class Timetable:
     ladder: frozenset[int]
     schedule: int
     begin: int = 0
+    holds_rate: bool = False
+
+    def scheduled(self, step: int) -> int:
+        """Return the step whose learning rate `step` has."""
+        return self.begin if self.holds_rate else step
 
 
 def make_timetable(preset: Preset, train_size: int, fork: Fork | None = None) -> Timetable:
@@ -73,6 +80,7 @@ def make_timetable(preset: Preset, train_size: int, fork: Fork | None = None) ->
         ladder=first_at_or_past(evaluations, [begin + part * (total - begin) for part in LADDER]),
         schedule=max(1, round(span * steps_per_epoch)),
         begin=begin,
+        holds_rate=fork is not None,
     )
 
 

@@ -10,7 +10,8 @@ from valtui_trainer.session.records import ArmLook, RunSpec, Start
 from valtui_trainer.supervise.probe import probed_arms
 from valtui_trainer.supervise.prove import Prediction
 
-LENSES = ("exact-batchnorm", "averaged-weights", "larger-validation")
+LENSES = ("exact-batchnorm", "averaged-weights")
+"""Remedies whose lens says what they would leave. A larger validation set is not far larger."""
 
 
 def applicable_arms(spec: RunSpec, start: Start | None) -> tuple[str, ...]:
@@ -21,8 +22,14 @@ def applicable_arms(spec: RunSpec, start: Start | None) -> tuple[str, ...]:
 def default_arms(
     causes: Causes, spec: RunSpec, start: Start | None, first: str = ""
 ) -> tuple[str, ...]:
-    """Return the three arms that the verdict suggests, `first` before them if it is given."""
-    arms = suggested(causes.verdict, applicable_arms(spec, start))
+    """Return the three arms that the verdict suggests, `first` before them if it is given.
+
+    Those that were looked at already come only where nothing else is left.
+    """
+    known = {arm.id for arm in causes.trials.arms if arm.at_a_look}
+    applicable = applicable_arms(spec, start)
+    fresh = [arm for arm in applicable if arm not in known]
+    arms = suggested(causes.verdict, fresh or applicable)
     if not first:
         return arms
     return (first, *(arm for arm in arms if arm != first))[: max(3, len(arms))]
@@ -43,16 +50,20 @@ def surest_look(session: SessionPaths, run: str, arm: str) -> tuple[str, ArmLook
 
 
 def prediction(session: SessionPaths, causes: Causes, arm: str) -> Prediction | None:
-    """Return what is promised of an arm or remedy: by the newest probe, or by the lens."""
+    """Return what is promised of an arm or remedy: by the probe that says most, or by the lens.
+
+    A proof is judged relative to each run's own loss, a lens in loss units; so a lens's figure is
+    divided by the change of the mean loss under it.
+    """
     if arm in LENSES:
         row = causes.row(arm)
-        if row is None or row.left is None:
+        if row is None or row.left is None or row.mean_change is None or row.mean_change <= -1:
             return None
-        interval = row.left.interval
+        interval, scale = row.left.interval, 1.0 + row.mean_change
         return Prediction(
-            left=row.left.value,
-            low=interval.low if interval else None,
-            high=interval.high if interval else None,
+            left=row.left.value / scale,
+            low=interval.low / scale if interval else None,
+            high=interval.high / scale if interval else None,
             by="lens",
         )
     found = surest_look(session, causes.run, arm)

@@ -160,7 +160,16 @@ class ProofFound:
         if self.outcome == "open" or self.left is None or self.looked_at is None:
             return None
         value, interval = self.left
-        return evidence_of(value, interval, points=self.looked_at)
+        return evidence_of(value, interval, self.looked_at, mean_change=self.mean_change)
+
+    @property
+    def mean_change(self) -> float | None:
+        """Of the mean loss against the control's, at the look that counts."""
+        if self.result is not None:
+            return self.result.mean_change
+        looks = self.state.looks if self.state is not None else ()
+        seen = [one.left for one in looks if one.evaluations == self.looked_at]
+        return seen[0].mean_change if seen and seen[0] is not None else None
 
     @property
     def next_look(self) -> int | None:

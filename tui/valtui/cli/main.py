@@ -25,7 +25,7 @@ COMMANDS = {
     "show": ("show", "what a session or run is, and how it went"),
     "compare": ("compare", "the presets of a session side by side, in numbers"),
     "causes": ("causes", "why the validation loss of each run jumps, measured"),
-    "probe": ("probe", "train arms beside a run from its checkpoint: what would calm it?"),
+    "probe": ("probe", "train arms from a run's checkpoint: what would calm it"),
     "prove": ("prove", "train an arm or remedy beside its control until it is decided"),
     "export": ("export", "write a session's log as CSV, or its weights"),
     "doctor": ("doctor", "check this machine: PyTorch, CUDA, terminal, disk, locks"),

@@ -50,7 +50,11 @@ def add_arguments(parser: Parser) -> None:
         "--evaluations", metavar="J", type=count, default=8, help="of each replica (8)"
     )
     parser.add_argument(
-        "--checkpoint", metavar="STEP", type=index, help="start from this one (default: the newest)"
+        "--checkpoint",
+        metavar="STEP",
+        type=index,
+        help="start from this one (default: the newest; with a schedule that ends, "
+        "the newest of its first three quarters)",
     )
     parser.add_argument("--pause", action="store_true", help="let the run wait meanwhile")
     parser.add_argument(
@@ -80,9 +84,14 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.json:
             output.document({"schema": output.SCHEMA, **asdict(plan)})
         return 0
+    from valtui_trainer.supervise.launch import other_host
     from valtui_trainer.supervise.probe import start_probe
 
     probe = start_probe(session, run, spec, plan, arguments.pause)
+    host = other_host(session)
+    if host:
+        tell(f"Asked for; {host}, which trains this session, starts it.")
+        return 0
     if arguments.detach:
         tell(f"Started; `valtui probe {session.id} {run.id} --last` shows what it finds.")
         return 0
@@ -144,12 +153,13 @@ def suggested_arms(session: SessionPaths, run: RunPaths, spec: RunSpec) -> tuple
     """Return the arms that the verdict of the run suggests."""
     from valtui.causes import causes
     from valtui.causes.choosing import default_arms
-    from valtui.feed import RunFeed
+    from valtui.causes.read_trials import trials_of
+    from valtui.feed import SessionFeed
 
-    feed = RunFeed(run, spec)
-    while feed.poll_evaluations() or feed.evaluations_behind:
-        continue
-    return default_arms(causes(feed), spec, feed.start)
+    session_feed = SessionFeed(session)
+    session_feed.drain()
+    feed = session_feed.run(run.id)
+    return default_arms(causes(feed, trials=trials_of(session_feed, feed)), spec, feed.start)
 
 
 def in_words(plan: ProbePlan) -> list[str]:
@@ -244,7 +254,7 @@ def report(probe: ProbePaths, json: bool) -> None:
         raise SessionError(f"{probe.spec} is missing.")
     status = probe_status(probe)
     if json:
-        output.document(describe(spec, status))
+        output.document(describe(probe, spec, status))
         return
     at = f"epoch {spec.fork.epoch:.3g} (step {spec.fork.step:,})"
     output.line(f"Probe of {spec.run} at {at}: {status.state.lower()}")
@@ -303,8 +313,10 @@ def noise_words(found: NoiseScale) -> str:
     )
 
 
-def describe(spec: ProbeSpec, status: ProbeStatus) -> dict[str, Any]:
+def describe(probe: ProbePaths, spec: ProbeSpec, status: ProbeStatus) -> dict[str, Any]:
     """Return a probe as JSON has it."""
+    from valtui_trainer.session.probes import looks_so_far
+
     return {
         "schema": output.SCHEMA,
         "probe": spec.id,
@@ -317,4 +329,5 @@ def describe(spec: ProbeSpec, status: ProbeStatus) -> dict[str, Any]:
         "evaluations": spec.evaluations,
         "minutes": spec.minutes,
         "result": status.result,
+        "looks": looks_so_far(probe),
     }

@@ -45,6 +45,7 @@ def execute(arguments: argparse.Namespace) -> int:
     session = find_session(home_of(arguments), arguments.session)
     run = find_run(session, arguments.run)
     spec = run_spec(run)
+    from valtui_trainer.supervise.launch import other_host
     from valtui_trainer.supervise.prove import plan_proof, start_proof
 
     plan = plan_proof(session, run, spec, arguments.arm, arguments.checkpoint)
@@ -53,6 +54,10 @@ def execute(arguments: argparse.Namespace) -> int:
     for sentence in in_words(plan, promised):
         tell(sentence)
     proof = start_proof(session, run, spec, plan, promised)
+    host = other_host(session)
+    if host:
+        tell(f"Asked for; {host}, which trains this session, starts it.")
+        return 0
     if arguments.detach:
         tell(f"Started; `valtui open {session.id}` shows it.")
         return 0
@@ -154,7 +159,8 @@ def follow(session: SessionPaths, proof: ProofPaths, quiet: bool) -> int:
                 refusal = refused(session, beside)
                 if refusal:
                     raise CommandError(refusal)
-                if ended or (found.outcome != "open" and not asked):
+                lost = any(one.state in FAILURES for one in known.values())
+                if ended or lost or (found.outcome != "open" and not asked):
                     break
                 if interrupts.count and not asked:
                     asked = True
@@ -210,7 +216,8 @@ def report(session: SessionPaths, proof: ProofPaths, json: bool) -> None:
     output.line(f"{spec.arm} on {spec.run}: {OUTCOMES[found.outcome]}{at}{told}.")
     if found.decided_at and found.decided_at < LOOKS[-1]:
         output.line(
-            f"  The runs beside go on to {LOOKS[-1]} evaluations; `valtui stop {session.id}` ends them."
+            f"  The runs beside may go on to {LOOKS[-1]} evaluations; s on the live screen, or "
+            f"`valtui stop {session.id} {spec.arm_run}`, ends one."
         )
     if found.less_than_predicted:
         output.line("  It calms, but less than was predicted.")

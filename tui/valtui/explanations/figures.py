@@ -138,7 +138,7 @@ FIGURES: dict[str, Explanation] = {
         of_verdict,
         "A cause counts where the upper limit of the volatility left without it is below 90 %; one that "
         "a doubtful check also speaks for goes first, then all by volatility left, half of a "
-        "lens's being counted: it is mended without training anew. An arm of a probe counts where its upper limit is below 100 %, in units of "
+        "lens's being counted: it is mended without training anew. An arm of a probe counts where its upper limit is below 90 %, in units of "
         "the loss, too. Calm: the upper limit of the volatility is below "
         "5 % of the loss, and so is every spike. Not enough evidence: fewer than 8 degrees of freedom.",
         "90 % intervals over the evaluations looked at: the whole run after its first steep fall, or "

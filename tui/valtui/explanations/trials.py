@@ -111,7 +111,7 @@ TRIALS: dict[str, Explanation] = {
         "fork; F interval. Holds: the interval lies below 100 %. Does not hold: it lies above 100 %, or "
         "above what was predicted. Else undecided after the last look.",
         "3 seeds at least; looks after 10, 20 and 40 evaluations at 96.7 % each, the first that decides "
-        "counts. The control is the run itself where it has 8 or more evaluations after the checkpoint.",
+        "counts. The control is the run itself where it has 10 or more evaluations after the checkpoint.",
         DERIVED + " 8 % of proofs of a change that does nothing are decided falsely (4 % hold); a look at "
         "every evaluation would err in 19 to 40 %.",
         "It is proven for this checkpoint, this data and these seeds. Spikes and heavy tails make it err "

@@ -33,8 +33,8 @@ def parts_of(
     if not sizes:
         raise SessionError(
             f"There is no room on {spec.device} for one replica of {arm.id}: it takes about "
-            f"{in_megabytes(one.state + one.step)}, {in_megabytes(free)} are free. Pause or stop what "
-            "trains there (--pause), or probe a narrower model."
+            f"{in_megabytes(one.state + one.step)}, {in_megabytes(free)} are free. Stop what trains "
+            "there, or probe a narrower model."
         )
     rest = list(numbers)
     for size in sizes:

@@ -70,6 +70,11 @@ class Arm:
         )
 
     @property
+    def learning_rate(self) -> float:
+        """That of the fork, held: what the volatility is of must not end with a schedule."""
+        return learning_rate(self.preset, self.begin, self.schedule, self.steps_per_epoch)
+
+    @property
     def steps(self) -> int:
         """Optimizer steps of one replica."""
         return self.evaluations[-1] - self.begin
@@ -131,8 +136,7 @@ def train_part(
         in_epoch = step % arm.steps_per_epoch
         if in_epoch == 0 or step == arm.begin:
             ensemble.begin_epoch(material.train_set)
-        rate = learning_rate(arm.preset, step, arm.schedule, arm.steps_per_epoch)
-        ensemble.step(material.train_set, in_epoch * arm.preset.batch_size, rate)
+        ensemble.step(material.train_set, in_epoch * arm.preset.batch_size, arm.learning_rate)
         evaluator.stepped()
         stepped(len(replicas))
         if step + 1 in marks:

@@ -104,8 +104,8 @@ def failure(error: Exception, probe: ProbePaths, began: float) -> ProbeResult:
         reason = f"{type(error).__name__}: {first}"
         if is_out_of_memory(error):
             reason = (
-                "out of memory: fewer replicas (--replicas 4), or pausing the run meanwhile (--pause), "
-                f"need less ({reason})"
+                "out of memory: fewer replicas (--replicas 4) need less; stopping what trains beside makes "
+                f"room ({reason})"
             )
     say(reason)
     return ProbeResult(

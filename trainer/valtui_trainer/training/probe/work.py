@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from valtui_trainer.presets import arms as presets_arms
 from valtui_trainer.session.append import Records
@@ -22,6 +23,7 @@ from valtui_trainer.session.records import (
     ProbeSpec,
     RunSpec,
 )
+from valtui_trainer.session.state import BLOCKED
 from valtui_trainer.training.assemble import Material, prepare
 from valtui_trainer.training.checkpoint import State
 from valtui_trainer.training.choose_engine import Wanted
@@ -96,7 +98,7 @@ class Work:
 
     def carry_out(self) -> ProbeResult:
         """Train all arms, as far as time and people let it; return what it found."""
-        patience = Patience()
+        patience = Patience(self.blocked, self.refuse_to_go_on)
         events = Records(self.probe.events, patience)
         self.arms = [self.arm(BASE), *map(self.arm, self.spec.arms)]
         logs = {arm.id: self.open_log(arm, patience) for arm in self.arms}
@@ -104,6 +106,7 @@ class Work:
         self.control.left = self.seconds_left
         status, reason = "done", ""
         try:
+            self.refuse_what_cannot_be_trained()
             self.enter("gradient noise scale")
             self.noise = noise_scale_at(
                 self.arms[0], self.run_spec, self.material, self.state, self.images()
@@ -120,9 +123,12 @@ class Work:
             status = "out-of-time"
             reason = f"the budget of {self.spec.minutes:g} minutes was over before all was trained"
         finally:
-            self.look_at_rest(events)
+            # Where there is no room even for the end, what was asked for counts, not the wait for it.
+            with suppress(CancelledError, OutOfTimeError):
+                self.look_at_rest(events)
             for file in (events, *logs.values()):
-                file.close()
+                with suppress(CancelledError, OutOfTimeError):
+                    file.close()
         return ProbeResult(
             status=status,  # type: ignore[arg-type]
             ended=utc_now(),
@@ -158,7 +164,6 @@ class Work:
         for part in parts_of(arm, self.run_spec, self.material, self.state, numbers):
             self.enter(f"{arm.id}, replicas {part[0] + 1}-{part[-1] + 1}")
             replicas = build_replicas(arm, self.run_spec, self.material, self.state, part)
-            self.refuse_without_batchnorm(arm, replicas[0].model)
             known = self.engines.get(arm.id, "auto")
             used = train_part(arm, replicas, part, self.material, log, self.stepped, known)
             # The next part may be a single one, which is no stack.
@@ -168,14 +173,26 @@ class Work:
             del replicas
             release(self.material.train_set.device)
 
-    def refuse_without_batchnorm(self, arm: Arm, model: torch.nn.Module) -> None:
-        """Refuse an arm of BatchNorm on a model without it.
+    def refuse_what_cannot_be_trained(self) -> None:
+        """Build a replica of each arm before any is trained.
 
         Raises:
-            SessionError: the model has none.
+            SessionError: the checkpoint fits one of them not, an arm changes what the model does not
+                have, or the learning rate at the fork is 0.
         """
-        if arm.id.startswith("batchnorm-") and not norm_layers(model):
-            raise SessionError(f"{arm.id} does not apply: the model has no BatchNorm.")
+        layers: list[_BatchNorm] | None = None
+        for arm in self.arms:
+            self.enter(f"model of {arm.id}")
+            (replica,) = build_replicas(arm, self.run_spec, self.material, self.state, [0])
+            if layers is None:
+                layers = norm_layers(replica.model)
+            if arm.id.startswith("batchnorm-"):
+                refuse_momentum(arm.id, self.run_spec.preset.model.batchnorm_momentum, layers)
+            if arm.learning_rate == 0:
+                raise SessionError(
+                    f"The schedule's learning rate is 0 at step {self.spec.fork.step:,}, where the probe "
+                    "starts; choose an earlier checkpoint (--checkpoint)."
+                )
 
     def stepped(self, replicas: int) -> None:
         """Count a step of so many replicas.
@@ -186,10 +203,26 @@ class Work:
         """
         self.control.step += replicas
         self.control.loop += 1
+        self.refuse_to_go_on()
+
+    def refuse_to_go_on(self) -> None:
+        """Raise where somebody asked the probe to end, or its time is over.
+
+        Raises:
+            CancelledError: somebody asked.
+            OutOfTimeError: the budget is over.
+        """
         if self.control.stop:
             raise CancelledError
         if time.monotonic() - self.began > 60 * self.spec.minutes:
             raise OutOfTimeError
+
+    def blocked(self, why: str) -> None:
+        """Say that the log has no room, and when it has again."""
+        if why:
+            self.control.enter(f"{BLOCKED}: {why}", None)
+        else:
+            self.control.enter("training", LONG_DEADLINE)
 
     def look_at_rest(self, events: Records) -> None:
         """Look at the replicas that were whole when the probe ended before its time, if there are any."""
@@ -236,3 +269,24 @@ class Work:
 def counts(found: list[ArmLook]) -> list[int]:
     """Return how many replicas each arm of a look rests on."""
     return [one.replicas for one in found]
+
+
+def refuse_momentum(arm: str, momentum: float, layers: list[_BatchNorm]) -> None:
+    """Refuse to change the momentum of BatchNorm layers that have none, or one of their own.
+
+    Args:
+        arm: the id.
+        momentum: of the preset, which the arm changes.
+        layers: of the base's model.
+
+    Raises:
+        SessionError: saying which.
+    """
+    if not layers:
+        raise SessionError(f"{arm} does not apply: the model has no BatchNorm.")
+    own = next((one.momentum for one in layers if one.momentum != momentum), momentum)
+    if own != momentum:
+        raise SessionError(
+            f"{arm} does not apply: the model's BatchNorm has a momentum of its own ({own}), not "
+            f"model.batchnorm_momentum ({momentum:g})."
+        )
