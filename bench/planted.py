@@ -204,6 +204,11 @@ def summary(cases: list[Case], threshold: float) -> list[str]:
     """Return how many were right, and what is scored apart."""
     known = [case for case in cases if case.preset != DESCRIBED]
     right = sum(case.right(threshold) for case in known)
+    strictly = right - sum(
+        case.right(threshold) and case.answer(threshold) != PROBED[case.preset]
+        for case in known
+        if case.preset in PROBED
+    )
     levers = [case for case in known if case.preset in PROBED]
     exactly = sum(case.answer(threshold) == PROBED[case.preset] for case in levers)
     calm = [case for case in cases if case.preset == "planted-calm"]
@@ -214,6 +219,10 @@ def summary(cases: list[Case], threshold: float) -> list[str]:
     false = sum(case.causes.overfitting is not None for case in others)
     lines = [
         f"- top cause right: {right} of {len(known)} ({100 * right / max(1, len(known)):.0f} %)",
+        (
+            f"- counting the lever's other end as wrong: {strictly} of {len(known)} "
+            f"({100 * strictly / max(1, len(known)):.0f} %)"
+        ),
         (
             f"- a wrong cause named: "
             f"{sum(is_wrong_guess(case, threshold) for case in known)} of {len(known)}"
