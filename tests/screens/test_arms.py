@@ -31,7 +31,7 @@ from valtui.screens import trials_watch
 from valtui.screens.asking import AskScreen, ChooseScreen
 from valtui.screens.causes import CausesScreen
 from valtui.screens.plan_dialog import PlanDialog
-from valtui_trainer.presets.types import Preset
+from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.records import Command, ProbeSpec, ProofSpec
 from valtui_trainer.supervise import probe as supervise_probe
@@ -465,7 +465,25 @@ async def test_P_says_what_was_predicted_and_queues_arm_and_control_beside(
 async def test_P_on_a_lens_row_proves_its_remedy_with_what_the_lens_promised(
     app: AppMaker, make: Maker
 ) -> None:
-    session = make({"one": Preset(model=Preset().model, val_size=100)})
+    preset = Preset(model=Model(name="small-cnn", batchnorm=True), val_size=100)
+    session = make({"one": preset})
+    writer = session.begin("one", 0, val_size=SAMPLES, lenses=LENSES)
+    evaluations(writer, range(10, 401, 10))
+    async with app(session).run_test(size=(120, 40), notifications=True) as pilot:
+        screen = await ready(pilot)
+        screen._select("exact-batchnorm")
+        await pilot.press("P")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+
+        text = within(pilot, ".plan")
+        assert "Prove exact BatchNorm statistics on one?" in text
+        assert "of the volatility left, by the lens" in text
+
+
+async def test_of_a_set_that_is_larger_and_not_far_larger_a_lens_promises_nothing(
+    app: AppMaker, make: Maker
+) -> None:
+    session = make({"one": Preset(val_size=100)})
     writer = session.begin("one", 0, val_size=SAMPLES, lenses=LENSES)
     evaluations(writer, range(10, 401, 10))
     async with app(session).run_test(size=(120, 40), notifications=True) as pilot:
@@ -476,7 +494,7 @@ async def test_P_on_a_lens_row_proves_its_remedy_with_what_the_lens_promised(
 
         text = within(pilot, ".plan")
         assert "Prove the whole validation set on one?" in text
-        assert "of the volatility left, by the lens" in text
+        assert "by the lens" not in text
 
 
 async def test_on_another_row_P_asks_what_to_prove(app: AppMaker, trained: Recorded) -> None:

@@ -79,20 +79,26 @@ def volatility_words(causes: Causes) -> str:
 
 
 def rows(causes: Causes) -> list[Counterfactual | str]:
-    """Return the table: ranked causes, the rest below, what to bear in mind, and the arms."""
+    """Return the table: ranked causes, the rest below, what to bear in mind, and the arms.
+
+    Arms that were looked at stand with the causes, for they are ranked with them.
+    """
     places = ranks(causes)
     found: list[Counterfactual | str] = [
         counterfactual(row, str(places.get(row.id, "–")), causes)
         for row in causes.rows
         if row.kind == "cause"
     ]
+    rest: list[Counterfactual | str] = []
     others = [row for row in causes.rows if row.kind != "cause"]
     if others:
-        found.append(NOT_RANKED)
-        found += [counterfactual(row, "·", causes) for row in others]
+        rest.append(NOT_RANKED)
+        rest += [counterfactual(row, "·", causes) for row in others]
     if any(row.left is not None for row in causes.rows) or places:
-        found.append(OVERLAP)
-    return found + arm_rows(causes)
+        rest.append(OVERLAP)
+    arms = arm_rows(causes)
+    looked_at = any(arm.at_a_look for arm in causes.trials.arms)
+    return [*found, *arms, *rest] if looked_at else [*found, *rest, *arms]
 
 
 def counterfactual(row: Row, rank: str, causes: Causes) -> Counterfactual:
