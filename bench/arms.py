@@ -104,7 +104,7 @@ def continued(name: str, session: SessionPaths) -> list[Pair]:
     assert run_spec is not None
     device = open_device(run_spec.device, run_spec.threads)
     material = prepare(run_spec, session.folder.parents[1], device)
-    state = read_start(probe.start, spec.fork)
+    state = read_start(session.run(spec.run).checkpoints / spec.fork.file, spec.fork)
     paths = session.probe(f"{spec.id}-continued")
     for arm in (BASE, *spec.arms):
         preset = run_spec.preset if arm == BASE else change(run_spec.preset, arm)

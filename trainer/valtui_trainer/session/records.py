@@ -299,7 +299,7 @@ class Exit(Struct, frozen=True, kw_only=True):
 class ProbeSpec(Struct, frozen=True, kw_only=True):
     """`probes/<id>/probe.json`: what a probe trains. Written once, before its process exists.
 
-    The checkpoint lies beside it, as `start.pt`.
+    The checkpoint lies beside it, as `start.pt`, until the probe ends.
 
     Attributes:
         run: the run that is probed; it is only read.

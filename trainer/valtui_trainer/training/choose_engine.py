@@ -76,11 +76,11 @@ def tried(replicas: Sequence[Replica], batches: Batches) -> tuple[bool, str]:
     if why_not:
         return False, why_not
     with same_generators(batches.device):
-        slow, expected = measured(Ensemble(twins(replicas)), batches)
         try:
+            slow, expected = measured(Ensemble(twins(replicas)), batches)
             fast, found = measured(Stacked(twins(replicas)), batches)
-        except Exception as error:  # whatever it fails on, the loop does not
-            return False, f"stacking fails on this model ({reason(error)})"
+        except Exception as error:  # whatever it fails on, memory for copies too, the loop does not
+            return False, f"it cannot be tried on this model ({reason(error)})"
         finally:
             forget(batches.device)
     tolerance = TOLERANCES[replicas[0].preset.precision]

@@ -38,7 +38,7 @@ def default_arms(
 def surest_look(session: SessionPaths, run: str, arm: str) -> tuple[str, ArmLook] | None:
     """Return the figure of `arm` that rests on most among the probes of `run`, the newest of equals.
 
-    With the probe's id; None where no probe gave one.
+    With the probe's id; None where no probe that has ended gave one.
     """
     found: list[tuple[str, ArmLook]] = []
     for probe, spec in reversed(probes_of(session, run)):

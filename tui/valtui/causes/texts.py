@@ -183,7 +183,7 @@ def open_words(evidence: Evidence) -> str:
             "answer; the rows say why."
         )
     strongest = min(known, key=lambda name: known[name].value)
-    probed = [arm for arm in evidence.arms if evidence.arms[arm] is not None]
+    probed = [arm for arm in CAUSE_OF_ARM if evidence.arms.get(arm) is not None]
     neither = {0: "", 1: ", nor does the arm that was probed"}.get(
         len(probed), f", nor does any of the {len(probed)} arms probed"
     )

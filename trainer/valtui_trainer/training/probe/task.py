@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from valtui_trainer.session.commands import send
@@ -63,6 +64,8 @@ def run_probe(folder: Path) -> int:
         if spec is not None and paused and lives(session, spec):
             tell_run(session, spec, "resume")
     wait_for_room(lambda: write_document(probe.result, result))
+    with suppress(OSError):  # it would keep a checkpoint that the run has dropped
+        probe.start.unlink()
     control.end()
     lock.release()
     return 1 if result.status == "failed" else 0
