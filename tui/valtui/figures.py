@@ -116,7 +116,7 @@ def against_first(
     if first.start is None or run.start is None:
         return None, "not started"
     if (first.spec.fork is None) != (run.spec.fork is None):
-        return None, "of another stretch"
+        return None, "none: from a checkpoint"
     if not comparable_spacing(first.start.images_per_evaluation, run.start.images_per_evaluation):
         return None, "evaluated at another spacing"
     return volatility_ratio(relative, first_figures.relative, LEVEL), ""
