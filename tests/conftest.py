@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,21 @@ def close_files() -> Iterator[None]:
     """Close what helpers left open for the test."""
     yield
     close_all()
+
+
+@pytest.fixture(autouse=True)
+def hear_signals() -> Iterator[None]:
+    """Hear the signals that a trainer within this process has made it deaf to; children inherit that."""
+    hear()
+    yield
+    hear()
+
+
+def hear() -> None:
+    """Set the signals of a trainer back to what a process begins with."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -198,13 +198,14 @@ def test_a_run_beside_that_was_killed_goes_on_to_the_same_end_and_the_proof_is_t
     folder: Path, session: SessionPaths, home: Path
 ) -> None:
     ask(folder, "prove", session.id, "tiny", "learning-rate-half", "--detach")
+    control = proofs_of(session)[-1][1].control_run
     child = session.run("tiny~learning-rate-half")
     wait_until(lambda: list(child.checkpoints.glob("step-*.pt")), what="a checkpoint", seconds=120)
     os.kill(holder(child.lock) or 0, signal.SIGKILL)
     wait_until(lambda: state_of(session, child.id) == "KILLED", what="KILLED")
 
     ask(folder, "resume", session.id, child.id)
-    ended = lambda: {state_of(session, run) for run in (child.id, "tiny~control")} == {"DONE"}  # noqa: E731
+    ended = lambda: {state_of(session, run) for run in (child.id, control)} == {"DONE"}  # noqa: E731
     wait_until(ended, what="the end of both", seconds=240)
 
     second = read_document(child.attempt(1).start, Start)
@@ -215,10 +216,11 @@ def test_a_run_beside_that_was_killed_goes_on_to_the_same_end_and_the_proof_is_t
     result = proof_result(paths)
     assert result is not None
     assert result.evaluations in (10, 20, 40)
-    assert (proof.run, proof.arm_run, proof.control_run) == ("tiny", child.id, "tiny~control")
+    assert (proof.run, proof.arm_run) == ("tiny", child.id)
+    assert proof.control_run.startswith("tiny~control")
     whole = add_run(session, replace(spec_of(child), id="whole", proof=proof.id))
     assert run_attempt(add_attempt(whole).folder) == 0
-    assert len(evaluations(whole)) == 3 * 40
+    assert len(evaluations(whole)) >= 3 * 40
     assert evaluations(child) == evaluations(whole), "to the bit"
 
 

@@ -333,9 +333,12 @@ class Supervisor:
 
     def cancel(self, command: Command) -> bool:
         """Answer the wish to cancel a probe, whose own process hears it."""
-        probe = self.session.probe(command.probe or "")
-        live = command.probe in probe_ids(self.session) and probe_status(probe).live
-        return self.answer(command, "told the probe" if live else "refused: no such probe is alive")
+        known = command.probe in probe_ids(self.session)
+        status = probe_status(self.session.probe(command.probe or "")) if known else None
+        heard = status is not None and (status.live or status.state == "CANCELLED")
+        return self.answer(
+            command, "told the probe" if heard else "refused: no such probe is alive"
+        )
 
     def answered_by_trainer(self, run: RunPaths, command: Command) -> bool:
         """Tell whether an attempt's events answer `command`."""
