@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from support.probing import files_of, noisy, probe_spec, probed, session_of, spec_of
 from support.training import Bench, same, train
 from valtui_trainer.presets.errors import PresetError
-from valtui_trainer.presets.types import Evaluation, Lenses, Model
+from valtui_trainer.presets.types import Evaluation, Lenses, Model, Schedule
 from valtui_trainer.session.create import add_attempt, add_run
 from valtui_trainer.session.documents import read_document, write_document
 from valtui_trainer.session.errors import SessionError
@@ -136,6 +136,12 @@ def test_the_run_itself_is_the_control_where_it_has_ten_later_evaluations(
 ) -> None:
     session = session_of(trained)
     assert plan_proof(session, trained, spec_of(trained), "adam-epsilon", 35).needs_control
+    spec = spec_of(trained)
+    falling = replace(spec.preset, schedule=Schedule(name="cosine"))
+    scheduled = replace(spec, preset=falling)
+    assert plan_proof(session, trained, scheduled, "adam-epsilon", 20).needs_control, (
+        "its own rate went on falling, the arm's is held"
+    )
 
     _, proof = proven(trained, "learning-rate-half", step=20)
 

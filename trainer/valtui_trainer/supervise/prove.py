@@ -27,13 +27,12 @@ from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.probes import new_id
 from valtui_trainer.session.records import Fork, ProofSpec, RunSpec, Start
 from valtui_trainer.supervise.begin import command
+from valtui_trainer.supervise.plan import MOST_RUNS
 from valtui_trainer.supervise.probe import has_no_batchnorm, seconds_per_replica, why_not
 
 FEWEST_SEEDS = 3
 ENOUGH_LATER = LOOKS[0]
 """Later evaluations of the run itself that make a control unnecessary: with fewer, no look is reached."""
-
-MOST_RUNS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,8 @@ def plan_proof(
         raise PresetError(f"{arm} cannot be proven on {spec.id}: {reason}")
     taken = {one.id for _, one in runs_of(session, skip_damaged=True)} | asked_for(session)
     later = evaluations_after(run, step) if step is not None else 0
-    own = later >= ENOUGH_LATER
+    # Under a schedule the run's own rate went on falling, while the arm's is held.
+    own = later >= ENOUGH_LATER and spec.preset.schedule.name == "constant"
     evaluations = max((look for look in LOOKS if not own or look <= later), default=LOOKS[-1])
     control = run.id if own else free_id(f"{run.id}~control", taken)
     if len(taken) + (1 if own else 2) > MOST_RUNS:

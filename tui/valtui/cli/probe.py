@@ -20,7 +20,7 @@ from valtui_trainer.session.listing import find_session
 
 if TYPE_CHECKING:
     from valtui_trainer.session.probes import ProbeStatus
-    from valtui_trainer.session.records import ArmLook, NoiseScale, ProbeSpec, RunSpec
+    from valtui_trainer.session.records import ArmLook, ProbeSpec, RunSpec
     from valtui_trainer.supervise.probe import ProbePlan
 
 LOOK_SECONDS = 0.5
@@ -267,7 +267,10 @@ def report(probe: ProbePaths, json: bool) -> None:
     if not looks and status.state in ("DONE", "CANCELLED", "OUT OF TIME", "LOST"):
         output.line("  no replica was whole, so there is no figure")
     if result is not None and result.noise_scale is not None:
-        output.line(f"  {noise_words(result.noise_scale)}")
+        from valtui.causes.arm_texts import noise_words
+
+        scale = result.noise_scale
+        output.line(f"  gradient noise scale: {noise_words(scale, scale.batch_size)}")
 
 
 def ranking(look: list[ArmLook]) -> list[str]:
@@ -299,18 +302,6 @@ def arm_words(one: ArmLook) -> str:
     if one.note:
         parts.append(one.note)
     return f"{100 * one.left:.0f} %{interval} of the volatility left ({', '.join(filter(None, parts))})"
-
-
-def noise_words(found: NoiseScale) -> str:
-    """Return what the gradient noise scale says."""
-    if found.value is None:
-        return f"gradient noise scale: {found.note or 'it cannot be told'}"
-    high = "∞" if found.high is None else f"{found.high:,.0f}"
-    low = 0 if found.low is None else found.low
-    return (
-        f"gradient noise scale {found.value:,.0f} images [{low:,.0f}, {high}]: beyond batch size "
-        f"{found.value:,.0f} a larger batch no longer helps much"
-    )
 
 
 def describe(probe: ProbePaths, spec: ProbeSpec, status: ProbeStatus) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from valtui_trainer.session.layout import ProofPaths, RunPaths, SessionPaths
 from valtui_trainer.session.listing import find_run, find_session
 
 if TYPE_CHECKING:
-    from valtui_trainer.measure.proof import ProofState
+    from valtui_trainer.measure.proof import Outcome, ProofState
     from valtui_trainer.session.records import ProofSpec, RunSpec
     from valtui_trainer.supervise.prove import Prediction, ProofPlan
 
@@ -35,7 +35,11 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("arm", metavar="ARM", help="an arm or remedy, such as learning-rate-half")
     add_json(parser)
     parser.add_argument(
-        "--checkpoint", metavar="STEP", type=index, help="start from this one (default: the newest)"
+        "--checkpoint",
+        metavar="STEP",
+        type=index,
+        help="start from this one (default: the newest; with a schedule that ends, the newest of its "
+        "first three quarters)",
     )
     parser.add_argument("--detach", action="store_true", help="start it and return at once")
 
@@ -93,14 +97,13 @@ def in_words(plan: ProofPlan, promised: Prediction | None) -> list[str]:
         ),
     ]
     if promised is not None:
-        ends = (
-            ""
-            if promised.low is None or promised.high is None
-            else f" [{100 * promised.low:.0f}, {100 * promised.high:.0f}]"
-        )
+        from valtui.causes.trials import interval_of
+
+        left = f"{100 * promised.left:.0f} %"
+        ends = texts.percent_interval(interval_of(promised.low, promised.high))
+        by = promised.by.split()[0]
         sentences.append(
-            f"Predicted by the {promised.by.split()[0]}: {100 * promised.left:.0f} %{ends} of the "
-            "volatility left."
+            f"Predicted by the {by}: {' '.join(filter(None, (left, ends)))} of the volatility left."
         )
     else:
         sentences.append("Nothing was predicted: no probe or lens has measured it.")
@@ -204,16 +207,18 @@ def look_words(look: Any) -> str:
 def report(session: SessionPaths, proof: ProofPaths, json: bool) -> None:
     """Write how a proof stands, as text or as one JSON document."""
     from valtui_trainer.measure.proof import LOOKS
+    from valtui_trainer.session.proofs import proof_result
 
     spec = proof_spec(proof)
     found = state_of(session, spec)
+    written = proof_result(proof)
+    outcome = written.outcome if written is not None else found.outcome
     if json:
-        output.document(describe(spec, found))
+        output.document(describe(spec, found, outcome))
         return
-    latest = found.latest
-    told = f"; so far {look_words(latest)}" if found.outcome == "open" and latest else ""
+    told = f"; so far {look_words(found.latest)}" if outcome == "open" and found.latest else ""
     at = f" after {found.decided_at} evaluations" if found.decided_at else ""
-    output.line(f"{spec.arm} on {spec.run}: {OUTCOMES[found.outcome]}{at}{told}.")
+    output.line(f"{spec.arm} on {spec.run}: {OUTCOMES[outcome]}{at}{told}.")
     if found.decided_at and found.decided_at < LOOKS[-1]:
         output.line(
             f"  The runs beside may go on to {LOOKS[-1]} evaluations; s on the live screen, or "
@@ -223,7 +228,7 @@ def report(session: SessionPaths, proof: ProofPaths, json: bool) -> None:
         output.line("  It calms, but less than was predicted.")
 
 
-def describe(spec: ProofSpec, found: ProofState) -> dict[str, Any]:
+def describe(spec: ProofSpec, found: ProofState, outcome: Outcome) -> dict[str, Any]:
     """Return a proof as JSON has it."""
 
     def look(one: Any) -> dict[str, Any]:
@@ -238,7 +243,7 @@ def describe(spec: ProofSpec, found: ProofState) -> dict[str, Any]:
     return {
         "schema": output.SCHEMA,
         "proof": spec,
-        "outcome": found.outcome,
+        "outcome": outcome,
         "decided_at": found.decided_at,
         "less_than_predicted": found.less_than_predicted,
         "looks": [look(one) for one in found.looks],

@@ -16,8 +16,8 @@ from valtui_trainer.session.records import CommandName, RunSpec
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import RESUMABLE
 from valtui_trainer.supervise.begin import command as send_command
+from valtui_trainer.supervise.plan import MOST_RUNS
 
-MOST_PRESETS = 9
 SIGNS_OF = {"failed": "✕", "doubtful": "!", "unknown": "?"}
 """Outcomes of checks that are told one by one, the gravest first."""
 
@@ -135,7 +135,7 @@ class RunCommands(StartCommands):
         from valtui_trainer.presets.library import Library
 
         library = Library.open()
-        if len(self.feed.runs) >= MOST_PRESETS:
+        if len(self.feed.runs) >= MOST_RUNS:
             self.notify("Nine presets are the most one session can show.", severity="warning")
             return
         choices = []
