@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Few frames a second are plenty on an SSH line, and Textual reads these once, at its import.
-os.environ.setdefault("TEXTUAL_FPS", "30")
+# Textual reads these once, at its import. A frame is drawn where something changed, and then at the
+# next tick: many ticks mean that a key is answered soon. How often data are drawn, screens decide.
+os.environ.setdefault("TEXTUAL_FPS", "120")
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
 from textual.app import App, SystemCommand
@@ -21,8 +23,15 @@ from valtui.widgets.driver import ValtuiDriver
 from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
+    from valtui.reading import Reading
     from valtui_trainer.session.layout import SessionPaths
     from valtui_trainer.supervise.plan import Plan
+
+READING_SECONDS = 0.1
+"""How long the first frame waits for a session's curves, rather than come without them."""
+
+SETTLED_SECONDS = 2.0
+"""After so long everything is loaded that the first screens need."""
 
 
 class ValtuiApp(App[str]):
@@ -41,19 +50,28 @@ class ValtuiApp(App[str]):
         home: Path,
         session: SessionPaths | None = None,
         plan: Plan | None = None,
+        reading: Reading | None = None,
         **options: Any,
     ) -> None:
-        """Open on `plan` (checked, then started), on `session`, or on the home screen."""
+        """Open on `plan` (checked, then started), on `session`, or on the home screen.
+
+        `reading` is of a session that is being read already, to be opened likewise.
+        """
         super().__init__(**options)
         self.home = home
         self._session = session
         self._plan = plan
+        self._reading = reading
 
     async def on_mount(self) -> None:
         """Show the first screen and take up the user's keys."""
         keymap, problem = user_keymap()
         self.set_keymap(keymap)
-        if self._session is not None:
+        self.set_timer(SETTLED_SECONDS, collect_garbage)
+        if self._reading is not None:
+            self._reading.done.wait(READING_SECONDS)
+            self.open_reading(self._reading)
+        elif self._session is not None:
             self.open_session(self._session)
         else:
             await self.push_screen(HomeScreen(self.home))
@@ -75,10 +93,21 @@ class ValtuiApp(App[str]):
         self.push_screen(PreparingScreen(plan, self.home, leave_on_problem), after)
 
     def open_session(self, session: SessionPaths) -> None:
-        """Show a session live."""
-        from valtui.screens.opening import OpeningScreen
+        """Show a session live, when some of it has been read."""
+        from valtui.reading import begin_reading
 
-        self.push_screen(OpeningScreen(session))
+        self.open_reading(begin_reading(session))
+
+    def open_reading(self, reading: Reading) -> None:
+        """Show a session live: at once where enough of it was read already."""
+        if reading.feed is not None:
+            from valtui.screens.live import LiveScreen
+
+            self.push_screen(LiveScreen(reading.feed))
+        else:
+            from valtui.screens.opening import OpeningScreen
+
+            self.push_screen(OpeningScreen(reading))
 
     async def action_back(self) -> None:
         """Leave the topmost screen; the home screen is made when it is first gone back to."""
@@ -128,10 +157,16 @@ class ValtuiApp(App[str]):
                 )
 
 
+def collect_garbage() -> None:
+    """Collect garbage from now on, but not among what was loaded, which stays."""
+    gc.freeze()
+    gc.enable()
+
+
 def run_app(
     home: Path,
     *,
-    session: SessionPaths | None = None,
+    reading: Reading | None = None,
     plan: Plan | None = None,
     mouse: bool = True,
 ) -> int:
@@ -141,7 +176,7 @@ def run_app(
     if os.environ.get("TERM") == "dumb":
         sys.stderr.write("valtui: this terminal (TERM=dumb) cannot draw the screen; use --plain.\n")
         return 2
-    app = ValtuiApp(home, session, plan, driver_class=ValtuiDriver)
+    app = ValtuiApp(home, plan=plan, reading=reading, driver_class=ValtuiDriver)
     message = app.run(mouse=mouse)
     for sentence in message.split("\n") if message else ():
         sys.stderr.write(f"valtui: {safe(sentence)}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import itertools
 import os
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ class Request:
     Attributes:
         names: a study, or presets, by name or path.
         assignments: texts of `--set`.
+        profile: whether each run records where the time of some of its first steps goes.
     """
 
     names: tuple[str, ...]
@@ -41,6 +41,7 @@ class Request:
     device: str = "auto"
     parallel: int | None = None
     allow_code: bool = False
+    profile: bool = False
     command: tuple[str, ...] = field(default=())
 
 
@@ -85,6 +86,8 @@ def make_plan(request: Request, library: Library) -> Plan:
         allow_code=request.allow_code,
     )
     runs = make_runs(session, presets, request.allow_code)
+    if request.profile:
+        runs = [msgspec.structs.replace(run, profile=True) for run in runs]
     return Plan(session, tuple(runs))
 
 
@@ -178,6 +181,8 @@ def check_preset(named: Named, device: str, allow_code: bool) -> None:
 
 def versions() -> dict[str, str]:
     """Return the installed versions that a result may depend on."""
+    import importlib.metadata  # takes as long to load as all of ours that a screen needs
+
     found = {}
     for package in PACKAGES:
         try:
@@ -238,4 +243,5 @@ def further_seeds(
         position=max(other.position for other in runs) + 1,
         session=session.id,
         proof="",
+        profile=False,
     )

@@ -106,13 +106,11 @@ def without_command(words: list[str]) -> int:
 
 def open_app(arguments: argparse.Namespace) -> int:
     """Open the app without a session."""
+    from valtui.cli.screen import show
     from valtui_trainer.session.layout import prepare_home
 
     require_terminal()
-    home = prepare_home(home_of(arguments))
-    from valtui.app import run_app
-
-    return run_app(home, mouse=not arguments.no_mouse)
+    return show(prepare_home(home_of(arguments)), mouse=not arguments.no_mouse)
 
 
 def on_terminal() -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from valtui.cli.main import require_terminal
 from valtui.cli.parsing import Parser, add_no_mouse, add_session, home_of
+from valtui.cli.screen import show
 
 
 def add_arguments(parser: Parser) -> None:
@@ -20,7 +20,4 @@ def execute(arguments: argparse.Namespace) -> int:
 
     home = home_of(arguments)
     session = find_session(home, arguments.session)
-    require_terminal()
-    from valtui.app import run_app
-
-    return run_app(home, session=session, mouse=not arguments.no_mouse)
+    return show(home, session=session, mouse=not arguments.no_mouse)

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from typing import Any
 
-import msgspec
-
 from valtui_trainer.session.safe import is_mark, safe, safe_json
 
 SCHEMA = 1
@@ -65,6 +63,8 @@ def complain(sentence: str) -> None:
 
 def document(content: Any) -> None:
     """Write `content` as one JSON document: NaN and infinity are null, control characters escaped."""
+    import msgspec
+
     encoded = msgspec.json.encode(encodable(msgspec.to_builtins(content)))
     sys.stdout.write(safe_json(msgspec.json.format(encoded, indent=2).decode()) + "\n")
 

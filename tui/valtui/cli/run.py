@@ -11,6 +11,7 @@ from valtui.cli import output
 from valtui.cli.main import on_terminal
 from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_no_mouse, count, home_of, positive
+from valtui.cli.screen import show
 
 if TYPE_CHECKING:
     from valtui_trainer.session.layout import SessionPaths
@@ -72,9 +73,7 @@ def execute(arguments: argparse.Namespace) -> int:
         output.line(start(plan, home).id)
         return 0
     if on_terminal() and not arguments.plain:
-        from valtui.app import run_app
-
-        return run_app(home, plan=plan, mouse=not arguments.no_mouse)
+        return show(home, plan=plan, mouse=not arguments.no_mouse)
     if sys.stderr.isatty():
         output.complain("checking data, models and device …")
     session = start(plan, home)

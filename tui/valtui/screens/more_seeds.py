@@ -14,7 +14,6 @@ from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.session.safe import safe
-from valtui_trainer.supervise.begin import command as send_command
 
 PATIENCE_SECONDS = 4
 
@@ -40,6 +39,7 @@ class StartCommands(SizedScreen[None]):
 
     @work(thread=True, group="start", description="check and start a run")
     def _start_run(self, make: Callable[[], RunSpec]) -> None:
+        from valtui_trainer.supervise.begin import command as send_command
         from valtui_trainer.supervise.validate import validate
 
         try:

@@ -1,11 +1,7 @@
-"""Between the wish to see a session and its first curves: reads of the log what a moment allows.
-
-Evaluations come first. The live screen reads on.
-"""
+"""Between the wish to see a session and its first curves, where reading takes longer than a moment."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -19,49 +15,39 @@ from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
     from valtui.feed import SessionFeed
-    from valtui_trainer.session.layout import SessionPaths
-
-
-READ_SECONDS = 0.1
+    from valtui.reading import Reading
 
 
 class OpeningScreen(Screen[None]):
-    """Begins to read a session, then makes way for its live screen."""
+    """Waits for a session to be read, then makes way for its live screen."""
 
     BINDINGS = [Binding("escape", "app.back", "back")]  # noqa: RUF012
 
-    def __init__(self, session: SessionPaths) -> None:
-        """Open `session`."""
+    def __init__(self, reading: Reading) -> None:
+        """Wait for `reading`, which has begun."""
         super().__init__()
-        self._session = session
+        self._reading = reading
         self._feed: SessionFeed | None = None
 
     def compose(self) -> ComposeResult:
         """Say what is read."""
-        yield Static(f"reading {safe(self._session.id)} …", id="opening", markup=False)
+        yield Static(f"reading {safe(self._reading.session.id)} …", id="opening", markup=False)
 
     def on_mount(self) -> None:
-        """Read after the first paint."""
-        self.call_after_refresh(self._read)
+        """Wait after the first paint."""
+        self.call_after_refresh(self._wait)
 
-    @work(thread=True, exclusive=True, group="open", description="read the session")
-    def _read(self) -> None:
-        from valtui.feed import SessionFeed
-        from valtui_trainer.session.errors import SessionError
-
-        try:
-            feed = SessionFeed(self._session)
-        except (SessionError, OSError) as error:
-            self.app.call_from_thread(self._refuse, safe(str(error)))
-            return
-        with suppress(SessionError):  # the live screen meets it again, and says it
-            feed.catch_up(READ_SECONDS)
+    @work(thread=True, exclusive=True, group="open", description="wait for the session")
+    def _wait(self) -> None:
+        self._reading.done.wait()
         import valtui.screens.live  # noqa: F401  imported here, so that the screen's thread need not
 
-        self.app.call_from_thread(self._show, feed)
+        self.app.call_from_thread(self._show)
 
-    def _show(self, feed: SessionFeed) -> None:
-        self._feed = feed
+    def _show(self) -> None:
+        if self._reading.problem and not gone(self):
+            self.query_one("#opening", Static).update(f"{self._reading.problem}\n\nescape: back")
+        self._feed = self._reading.feed
         self.on_screen_resume()
 
     def on_screen_resume(self) -> None:
@@ -71,7 +57,3 @@ class OpeningScreen(Screen[None]):
 
             self.app.switch_screen(LiveScreen(self._feed))
             self._feed = None
-
-    def _refuse(self, problem: str) -> None:
-        if not gone(self):
-            self.query_one("#opening", Static).update(f"{problem}\n\nescape: back")

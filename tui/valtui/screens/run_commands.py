@@ -15,8 +15,6 @@ from valtui_trainer.session.output import read_output
 from valtui_trainer.session.records import CommandName, RunSpec
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import RESUMABLE
-from valtui_trainer.supervise.begin import command as send_command
-from valtui_trainer.supervise.plan import MOST_RUNS
 
 SIGNS_OF = {"failed": "✕", "doubtful": "!", "unknown": "?"}
 """Outcomes of checks that are told one by one, the gravest first."""
@@ -108,6 +106,8 @@ class RunCommands(StartCommands):
 
     def _send(self, name: CommandName, runs: list[RunFeed]) -> bool:
         """Write a command for each of `runs`; tell whether that worked."""
+        from valtui_trainer.supervise.begin import command as send_command
+
         words = {"stop": "asked to stop", "pause": "asked to pause", "resume": "asked to go on"}
         try:
             for run in runs:
@@ -133,6 +133,7 @@ class RunCommands(StartCommands):
     def action_start_preset(self) -> None:
         """Choose a further preset and start it into this session."""
         from valtui_trainer.presets.library import Library
+        from valtui_trainer.supervise.plan import MOST_RUNS
 
         library = Library.open()
         if len(self.feed.runs) >= MOST_RUNS:
