@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.screen import has_curves
+from bench.screen.recorded import has_curves
 from bench.sessions import make_session
 from tests.support.terminal import Terminal
 
