@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
-from textual.widgets._footer import FooterKey
 
 from screens.conftest import PRESETS, Recorded, sees, until
 from session.test_locks import first_word, holding
@@ -17,6 +16,7 @@ from valtui.app import ValtuiApp
 from valtui.screens import sessions as screen
 from valtui.screens.live import LiveScreen
 from valtui.screens.sessions import SessionsScreen
+from valtui.widgets.key_line import KeyLine
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import session_size
 
@@ -268,7 +268,7 @@ async def test_the_footer_has_room_for_all_keys(
         await table_of_sessions(pilot)
 
         await sees(pilot, "d delete", "quit (runs go on)")
-        assert max(key.region.right for key in pilot.app.screen.query(FooterKey)) <= size[0]
+        assert pilot.app.screen.query_one(KeyLine).width_needed <= size[0]
 
 
 async def test_a_list_that_comes_while_the_screen_is_taken_down_has_nowhere_to_go(

@@ -64,10 +64,17 @@ class ValtuiApp(App[str]):
         self._reading = reading
 
     async def on_mount(self) -> None:
-        """Show the first screen and take up the user's keys."""
+        """Take up the user's keys, and show the first screen."""
         keymap, problem = user_keymap()
         self.set_keymap(keymap)
         self.set_timer(SETTLED_SECONDS, collect_garbage)
+        # Later, for what is shown before the app runs is drawn, and not written.
+        self.call_later(self._show_first)
+        if problem:
+            self.notify(safe(problem), severity="warning", markup=False, timeout=10)
+
+    async def _show_first(self) -> None:
+        """Show the first screen."""
         if self._reading is not None:
             self._reading.done.wait(READING_SECONDS)
             self.open_reading(self._reading)
@@ -77,8 +84,6 @@ class ValtuiApp(App[str]):
             await self.push_screen(HomeScreen(self.home))
             if self._plan is not None:
                 self.start(self._plan, leave_on_problem=True)
-        if problem:
-            self.notify(safe(problem), severity="warning", markup=False, timeout=10)
 
     def start(self, plan: Plan, leave_on_problem: bool = False) -> None:
         """Check `plan`, start it, and show it live."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from valtui.series import Array, SeedSeries, Table, ValMatrix
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.history import News, RunReader
+from valtui_trainer.session.history import News, RunReader, by_seed
 from valtui_trainer.session.layout import RunPaths, SessionPaths, free_bytes
 from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.losses import losses_digest, read_losses
@@ -25,8 +25,8 @@ Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Thumbnails = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
-BYTES_A_POLL = 256 << 10
-"""Read from a file before anything else gets a turn: a few milliseconds' work."""
+BYTES_A_POLL = 1 << 20
+"""Read from a file before anything else gets a turn: some milliseconds' work."""
 
 NO_BYTES = 1_000_000
 """With fewer free, a disk is full."""
@@ -202,13 +202,14 @@ class RunFeed:
     def _take(self, news: News) -> None:
         if news.start is not None:
             self.start = news.start
+        train, val = by_seed(news.train), by_seed(news.val)
         for seed, series in self.seeds.items():
             if news.train_until is not None:
                 series.train.truncate(news.train_until)
             if news.val_until is not None:
                 series.val.truncate(news.val_until)
-            series.train.extend(of_seed(news.train, seed))
-            series.val.extend(of_seed(news.val, seed), attempt=float(news.attempt))
+            series.train.extend(train.get(seed, ()))
+            series.val.extend(val.get(seed, ()), attempt=float(news.attempt))
         if news.val_until is not None:
             self._add_seam(news.attempt, news.val_until)
         self.events.extend(news.events)
@@ -228,11 +229,6 @@ class RunFeed:
         self.seams = [seam for seam in self.seams if seam < step]
         if attempt > 0 and step > 0:
             self.seams.append(step)
-
-
-def of_seed(records: Iterable[Any], seed: int) -> list[Any]:
-    """Return the records of one seed."""
-    return [record for record in records if record.seed == seed]
 
 
 class SessionFeed:

@@ -12,10 +12,9 @@ import numpy as np
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
-TRAIN_COLUMNS = (
-    "step", "epoch", "time", "train_loss", "train_loss_min", "train_loss_max",
-    "learning_rate", "grad_norm", "images_per_second",
-)  # fmt: skip
+TRAIN_COLUMNS = ("step", "epoch", "time", "train_loss", "images_per_second")
+"""What screens show of the training records; a long run has a million of them."""
+
 VAL_COLUMNS = (
     "step", "epoch", "time", "val_loss", "val_accuracy", "val_balanced_accuracy", "train_eval_loss",
     "val_loss_precise", "val_loss_calibrated", "temperature", "val_loss_averaged",
@@ -55,8 +54,7 @@ class Table:
             if name in constant:
                 column[self._rows : end] = constant[name]
             else:
-                values = list(map(attrgetter(name), rows))
-                column[self._rows : end] = np.array(values, dtype=np.float64)
+                column[self._rows : end] = floats(rows, name)
         self._rows = end
 
     def truncate(self, step: float) -> None:
@@ -65,6 +63,15 @@ class Table:
         if count < self._rows:
             self._rows = count
             self.generation += 1
+
+
+def floats(rows: Sequence[Any], name: str) -> Array:
+    """Return the field `name` of `rows`, shape (rows,); null is NaN."""
+    values = attrgetter(name)
+    try:
+        return np.fromiter(map(values, rows), np.float64, len(rows))
+    except TypeError:  # a null among them: a slower way
+        return np.array(list(map(values, rows)), dtype=np.float64)
 
 
 @dataclass(slots=True)

@@ -154,6 +154,11 @@ class Follower:
         for event in run.events[spoken.events :]:
             if event.kind in ("warning", "spike", "lens") or is_failed_check(event):
                 output.line(f"{self._name(run)}  {event.kind}: {event.message}")
+            elif event.kind == "profile":
+                profiled = run.paths.profiled
+                output.line(f"{self._name(run)}  profile: {event.message}")
+                output.line(f"{self._name(run)}  profile: {profiled.profile_text}")
+                output.line(f"{self._name(run)}  profile: {profiled.profile}")
         spoken.events = len(run.events)
 
     def _say_evaluations(self, run: RunFeed, spoken: Spoken) -> None:

@@ -42,6 +42,11 @@ def add_arguments(parser: Parser) -> None:
         "--allow-code", action="store_true", help="let presets name your own code, module:Class"
     )
     parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="record where the time of some of each run's first steps goes, for Perfetto and in words",
+    )
+    parser.add_argument(
         "--detach", action="store_true", help="start, print the session's id, and return"
     )
     parser.add_argument(
@@ -65,6 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         parallel=arguments.parallel,
         allow_code=arguments.allow_code,
+        profile=arguments.profile,
         command=("valtui", *arguments.words),
     )
     plan = make_plan(request, Library.open())

@@ -119,7 +119,20 @@ def describe_run(paths: RunPaths, spec: RunSpec, differs: Entry, status: RunStat
         "problem": problem,
         "last_evaluation": last_evaluation(history),
         "warnings": [event.message for _, event in history.events if event.kind == "warning"],
+        "profile": profile_of(paths, history),
         "final": msgspec.to_builtins(final) if final is not None else None,
+    }
+
+
+def profile_of(paths: RunPaths, history: History) -> Entry | None:
+    """Return where the profile of a run lies, and what it says; None where none was written."""
+    written = [event for _, event in history.events if event.kind == "profile"]
+    if not written:
+        return None
+    return {
+        "text": safe(str(paths.profiled.profile_text)),
+        "trace": safe(str(paths.profiled.profile)),
+        **{key: written[-1].data.get(key) for key in ("first", "steps", "milliseconds", "shares")},
     }
 
 
@@ -182,6 +195,9 @@ def write_run(run: Entry) -> None:
         output.line(f"  damaged     {run['damaged_lines_skipped']} lines were skipped")
     for warning in run["warnings"]:
         output.line(f"  warning     {warning}")
+    if run["profile"]:
+        output.line(f"  profile     {run['profile']['text']} (where the time goes)")
+        output.line(f"              {run['profile']['trace']} (the trace, for Perfetto)")
     if run["last_evaluation"]:
         last = run["last_evaluation"]
         output.line(

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TypeVar
 
 from textual import events
-from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
 
 from valtui.keys import shown_in_footer
+from valtui.widgets.key_line import KeyItem, KeyLine
 
 SMALLEST = (60, 16)
 WIDE = 100
@@ -19,20 +17,31 @@ WHOLE_FOOTER = 118
 T = TypeVar("T")
 
 
-class KeysFooter(Footer):
+class KeysFooter(KeyLine):
     """The keys of a screen, as many as its width has room for; `keys.py` says which."""
 
     def __init__(self, where: str) -> None:
         """Show the keys of the screen called `where`."""
-        super().__init__(show_command_palette=False)
+        super().__init__()
         self._where = where
 
-    def compose(self) -> ComposeResult:
-        """Show the keys that fit."""
-        narrow = self.screen.size.width < WHOLE_FOOTER
-        for key in super().compose():
-            if not isinstance(key, FooterKey) or shown_in_footer(key.action, self._where, narrow):
-                yield key
+    def on_mount(self) -> None:
+        """Show the keys, and follow them."""
+        self._show_keys(self.screen)
+        self.screen.bindings_updated_signal.subscribe(self, self._show_keys)
+
+    def _show_keys(self, screen: Screen[object]) -> None:
+        """Show the keys that fit; several that do the same stand as one."""
+        if not self.is_attached or screen is not self.screen:
+            return
+        narrow = screen.size.width < WHOLE_FOOTER
+        found: dict[str, KeyItem] = {}
+        for _, binding, enabled, _ in screen.active_bindings.values():
+            fits = binding.show and shown_in_footer(binding.action, self._where, narrow)
+            if fits and binding.action not in found:
+                display = self.app.get_key_display(binding)
+                found[binding.action] = KeyItem(binding.key, display, binding.description, enabled)
+        self.show(list(found.values()))
 
 
 def gone(screen: Screen[T]) -> bool:

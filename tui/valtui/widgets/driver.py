@@ -1,6 +1,7 @@
-"""Textual's Linux driver, made safe for lines that stall and terminals that go away.
+"""Textual's Linux driver, made safe for slow lines, lines that stall and terminals that go away.
 
-A stalled terminal neither freezes the event loop nor gets stale frames later: while output is
+A terminal that has not drawn the last frame gets no further one: all that changes meanwhile is drawn
+in one, when it has. Of a terminal that answers no question only a stall can be seen: while output is
 queued, frames are dropped, and one full repaint follows. A terminal that is gone ends the app. The
 driver draws nothing itself.
 """
@@ -23,6 +24,8 @@ from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
+from valtui.widgets.pace import Pace
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -44,12 +47,20 @@ SMALL = 64
 POLL = 0.05
 """Seconds between two looks at a stalled terminal."""
 
+QUESTION, ANSWER = "\x1b[5n", b"\x1b[0n"
+"""Are you well? I am (DSR 5), said when all before the question was drawn."""
+
+ASK_AGAIN = 5.0
+"""Seconds after which a question is put again, should its answer have been lost."""
+
+LAST_ANSWER = 1.0
+"""Seconds that the end waits for an answer at most, which else the shell would take for typing."""
+
 
 class ValtuiDriver(LinuxDriver):
     """A `driver_class` for an app that streams.
 
-    Before it draws data an app can ask `is_stalled` and leave it for the next time; frames that
-    are written nevertheless are dropped here.
+    Before it draws data an app can ask `is_stalled` and leave it for the next time.
     """
 
     def __init__(
@@ -65,6 +76,63 @@ class ValtuiDriver(LinuxDriver):
         self._dropping = False
         self._ending = False
         self._gone = False
+        self._pace = Pace()
+        self._answered = threading.Event()
+        self._held_at: tuple[int, int] | None = None
+
+    # Terminals that are behind.
+
+    def _ask(self) -> None:
+        """Put the question that `Pace` counts as put, and look whether it is answered in time."""
+        self._answered.clear()
+        super().write(QUESTION)
+        self._loop.call_soon_threadsafe(
+            self._loop.call_later, self._pace.patience, self._hold_if_behind
+        )
+
+    def _on_answer(self) -> None:
+        if self._ending or self._gone:
+            return
+        if self._pace.answered(time.monotonic()):
+            self._ask()
+        elif self._held_at is not None:
+            self._let_go()
+
+    def _hold_if_behind(self) -> None:
+        """Let nothing be drawn while the terminal is behind; what is to be drawn adds up meanwhile."""
+        if self._ending or self._gone or self._held_at is not None:
+            return
+        if self._pace.is_behind(time.monotonic()):
+            self._held_at = self._app.size
+            self._app._begin_batch()
+            self._loop.call_later(ASK_AGAIN, self._ask_again)
+
+    def _ask_again(self) -> None:
+        if self._ending or self._gone or self._held_at is None:
+            return
+        if not self.backlog:
+            super().write(QUESTION)
+        self._loop.call_later(ASK_AGAIN, self._ask_again)
+
+    def _let_go(self) -> None:
+        """Draw all that changed while the terminal was behind."""
+        size, self._held_at = self._held_at, None
+        self._app._end_batch()
+        if self._ending:
+            return
+        if size != self._app.size:
+            self._app.refresh()  # the layout of the new size was to be drawn while nothing was
+        self._app.screen.check_idle()
+
+    def disable_input(self) -> None:
+        """Stop reading, once an answer that is on its way has come."""
+        self._ending = True
+        if self._held_at is not None:
+            self._let_go()
+        if self._pace.asked is not None and not self._gone:
+            self._answered.wait(min(LAST_ANSWER, 2 * self._pace.patience))
+        self._pace.forget()
+        super().disable_input()  # type: ignore[no-untyped-call]
 
     # Stalled terminals.
 
@@ -76,7 +144,10 @@ class ValtuiDriver(LinuxDriver):
         return queued + (0 if self._takes_output() else 1)
 
     def is_stalled(self) -> bool:
-        """Whether the terminal has stopped taking output, so that drawing is of no use now."""
+        """Whether the terminal is behind or takes no output, so that drawing is of no use now."""
+        return self._held_at is not None or self._is_blocked()
+
+    def _is_blocked(self) -> bool:
         writer = self._writer_thread
         if writer is None:
             return False
@@ -101,7 +172,7 @@ class ValtuiDriver(LinuxDriver):
         """Queue data for the terminal, or drop it if that would wait for a stalled one."""
         if self._gone or self._writer_thread is None:
             return
-        if not self._ending and (self._dropping or self.is_stalled()):
+        if not self._ending and (self._dropping or self._is_blocked()):
             queue = self._writer_thread._queue
             if len(data) > SMALL or queue.qsize() >= 2 * QUEUE_LIMIT:
                 if not self._dropping:
@@ -112,6 +183,8 @@ class ValtuiDriver(LinuxDriver):
         if self._ending and self._dropping and self._writer_thread._queue.full():
             return  # nobody reads: leaving is more important than leaving tidily
         super().write(data)
+        if len(data) > SMALL and not self._ending and self._pace.wrote(time.monotonic()):
+            self._ask()
 
     @staticmethod
     def _drop_queued(queue: Queue[str | None]) -> None:
@@ -142,6 +215,8 @@ class ValtuiDriver(LinuxDriver):
         signal.signal(signal.SIGHUP, self._on_hang_up)
         self._ending = False
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self.input_tty and self._pace.wrote(time.monotonic()):
+            self._ask()  # of an idle line, so that its own time is known
 
     def stop_application_mode(self) -> None:
         """Give the terminal back; from here on nothing is dropped."""
@@ -182,6 +257,7 @@ class ValtuiDriver(LinuxDriver):
         """
         parser = XTermParser(self._debug)
         decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        rest = b""
         with selectors.SelectSelector() as selector:
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
@@ -193,6 +269,10 @@ class ValtuiDriver(LinuxDriver):
                     if not data:
                         self._hang_up()
                         return
+                    data, rest = self._without_answers(rest + data)
+                else:
+                    data, rest = rest, b""  # not the beginning of an answer, then
+                if data:
                     for message in parser.feed(decode(data)):
                         self.process_message(message)
                 for message in parser.tick():
@@ -202,3 +282,15 @@ class ValtuiDriver(LinuxDriver):
                 self.process_message(message)
         except (EOFError, ParseError):
             pass
+
+    def _without_answers(self, data: bytes) -> tuple[bytes, bytes]:
+        """Take answers out of what was typed; return that, and what may be the beginning of an answer."""
+        for _ in range(data.count(ANSWER)):
+            self._answered.set()
+            self._loop.call_soon_threadsafe(self._on_answer)
+        typed = data.replace(ANSWER, b"")
+        if self._pace.asked is not None:
+            for length in range(len(ANSWER) - 1, 0, -1):
+                if typed.endswith(ANSWER[:length]):
+                    return typed[:-length], typed[-length:]
+        return typed, b""
