@@ -103,6 +103,21 @@ def test_volatility_comes_from_the_fifth_evaluation_on(
     assert ["volatility" in line for line in found] == [False] * 4 + [True] * 16
 
 
+def test_a_profile_is_told_with_where_it_lies(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, (writer,) = make_session(home, ONE, steps=10, status=None)
+    writer.event("profile", "recorded the steps 21 to 70")
+    writer.finish(step=10)
+
+    plain.follow(session)
+
+    out = capsys.readouterr().out
+    assert "batch-32  profile: recorded the steps 21 to 70" in out
+    assert f"profile: {writer.run.attempt(0).folder / 'profile.txt'}" in out
+    assert f"profile: {writer.run.attempt(0).folder / 'profile.json.gz'}" in out
+
+
 def test_a_loss_that_is_not_a_number_is_named(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -228,6 +228,17 @@ def test_detached_it_prints_the_id_alone_and_remarks_on_stderr(
     assert started.plan.session.command[:3] == ["valtui", "run", "batch-size"]
 
 
+def test_profile_is_asked_of_every_run_and_of_none_by_itself(
+    here: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del here
+    started = Started(home, monkeypatch, [])
+
+    for options in ([], ["--profile"]):
+        assert main(["run", "batch-size", "--detach", *options]) == 0
+        assert {spec.profile for spec in started.runs} == {bool(options)}
+
+
 def test_without_a_terminal_it_follows_in_plain_lines(
     here: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,24 @@ def test_show_as_text_tells_the_same(home: Path, capsys: pytest.CaptureFixture[s
     assert "1 lines were skipped" in out
 
 
+def test_show_names_the_profile_where_one_was_written(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, (first, _) = make_session(home, steps=40)
+    first.event("profile", "recorded", first=21, steps=50, shares={"data": 0.25}, milliseconds={})
+
+    profiled, other = document(capsys, "show")["runs"]
+
+    folder = first.run.attempt(0).folder
+    assert profiled["profile"] == {
+        "text": str(folder / "profile.txt"), "trace": str(folder / "profile.json.gz"),
+        "first": 21, "steps": 50, "shares": {"data": 0.25}, "milliseconds": {},
+    }  # fmt: skip
+    assert other["profile"] is None
+    assert main(["show"]) == 0
+    assert f"profile     {folder / 'profile.txt'}" in capsys.readouterr().out
+
+
 def test_show_of_one_run_shows_that_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     session, _ = make_session(home, steps=40)
 

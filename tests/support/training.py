@@ -27,7 +27,9 @@ from valtui_trainer.training.loop import Loop
 from valtui_trainer.training.replica import Replica
 
 
-def make_run(home: Path, preset: Preset, seeds: tuple[int, ...] = (0,)) -> RunPaths:
+def make_run(
+    home: Path, preset: Preset, seeds: tuple[int, ...] = (0,), profile: bool = False
+) -> RunPaths:
     """Make a session with one run of `preset` in `home`; nothing is started."""
     identity = session_id("test")
     spec = SessionSpec(
@@ -36,14 +38,16 @@ def make_run(home: Path, preset: Preset, seeds: tuple[int, ...] = (0,)) -> RunPa
     )  # fmt: skip
     run = RunSpec(
         id="test", preset_name="test", preset=preset, seeds=list(seeds), device="cpu", threads=1,
-        position=0, session=identity,
+        position=0, session=identity, profile=profile,
     )  # fmt: skip
     return create_session(home, spec, [run]).run("test")
 
 
-def train(home: Path, preset: Preset, seeds: tuple[int, ...] = (0,)) -> tuple[RunPaths, History]:
+def train(
+    home: Path, preset: Preset, seeds: tuple[int, ...] = (0,), profile: bool = False
+) -> tuple[RunPaths, History]:
     """Train `preset` to its end; return the run and what it logged."""
-    run = make_run(home, preset, seeds)
+    run = make_run(home, preset, seeds, profile)
     run_attempt(add_attempt(run).folder)
     return run, read_history(run)
 

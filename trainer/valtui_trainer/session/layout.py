@@ -228,6 +228,11 @@ class RunPaths:
         except OSError:
             return []
 
+    @property
+    def profiled(self) -> AttemptPaths:
+        """The attempt that a profile is made of, where one was asked for: the first."""
+        return self.attempt(0)
+
     def last_attempt(self) -> AttemptPaths | None:
         """Return the newest attempt, or None before the first."""
         numbers = self.attempt_numbers()
@@ -282,5 +287,7 @@ class AttemptPaths:
         self.losses_header = folder / "val_losses.json"
         self.heartbeat = folder / "heartbeat"
         self.log = folder / "trainer.log"
+        self.profile = folder / "profile.json.gz"
+        self.profile_text = folder / "profile.txt"
         self.final = folder / "final.json"
         self.exit = folder / "exit.json"

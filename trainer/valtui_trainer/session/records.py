@@ -124,6 +124,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
         data_root: where torchvision's sets lie or are downloaded to; empty: `data` in the home folder.
         allow_code: whether the model may be the user's own, `module:Class`.
         code_path: the folder that such a module is looked for in, after all that is installed.
+        profile: whether its first attempt records where the time of some steps goes.
     """
 
     id: str
@@ -139,6 +140,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     code_path: str = ""
     fork: Fork | None = None
     proof: str = ""
+    profile: bool = False
     schema: int = SCHEMA
 
 

@@ -199,5 +199,11 @@ def child_of(
     epochs = begin.epoch + (plan.evaluations + 1) * between
     longer = replace(preset, epochs=epochs, seeds=list(plan.seeds))
     return replace(
-        spec, id=identity, preset=longer, seeds=list(plan.seeds), fork=begin, proof=proof
+        spec,
+        id=identity,
+        preset=longer,
+        seeds=list(plan.seeds),
+        fork=begin,
+        proof=proof,
+        profile=False,
     )

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 
 from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.profiling.phases import Part
 from valtui_trainer.training.replica import Replica
 
 Engine = Literal["loop", "stack"]
@@ -56,6 +57,10 @@ class Ensemble:
         Shape (K, 4), on the device; the accumulators are empty afterwards.
         """
         return torch.stack([replica.figures() for replica in self.replicas])
+
+    def parts(self) -> list[Part]:
+        """Return what a step consists of, for a profile to name its phases."""
+        return [part for replica in self.replicas for part in replica.parts()]
 
     @property
     def open_steps(self) -> int:

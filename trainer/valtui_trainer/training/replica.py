@@ -15,6 +15,14 @@ from valtui_trainer.training.augment import Augmentation
 from valtui_trainer.training.dropout import replace_dropout, set_generator, uses_global_random
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.optimization import build_optimizer
+from valtui_trainer.training.profiling.phases import (
+    AUGMENTATION,
+    BACKWARD,
+    DATA,
+    FORWARD,
+    LOSS,
+    Part,
+)
 
 State = dict[str, Any]
 
@@ -89,7 +97,7 @@ class Replica:
         with self._own_random():
             loss = self.loss(images, labels)
             self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            self._backward(loss)
         self.optimizer.step()
         self.losses[self.open_steps] = loss.detach()
         self.open_steps += 1
@@ -104,7 +112,7 @@ class Replica:
     def gradient(self, batches: Batches, index: torch.Tensor) -> list[torch.Tensor]:
         """Return the gradient of the loss on the images `index` (b,), augmented; nothing is kept of it."""
         images, labels = batches.batch(index)
-        images = self.augmentation(images, self._augment)
+        images = self._augmented(images)
         with self._own_random():
             loss = self.loss(images, labels)
             found = torch.autograd.grad(loss, trained(self.model), allow_unused=True)
@@ -112,13 +120,35 @@ class Replica:
 
     def _batch(self, batches: Batches, position: int) -> tuple[torch.Tensor, torch.Tensor]:
         images, labels = batches.batch(self.indices[position : position + self.preset.batch_size])
-        return self.augmentation(images, self._augment), labels
+        return self._augmented(images), labels
+
+    def _augmented(self, images: torch.Tensor) -> torch.Tensor:
+        return self.augmentation(images, self._augment)
 
     def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the training loss of a batch, a scalar on the device."""
+        return self._loss_of(self._logits(images), labels)
+
+    def _logits(self, images: torch.Tensor) -> torch.Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
-            logits = self.model(images)
+            logits: torch.Tensor = self.model(images)
+        return logits
+
+    def _loss_of(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return training_loss(logits, labels, self.preset.label_smoothing)
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def parts(self) -> list[Part]:
+        """Return what its step consists of; torch labels what its optimizer does by itself."""
+        return [
+            Part(self, "_batch", DATA),
+            Part(self, "_augmented", AUGMENTATION),
+            Part(self, "_logits", FORWARD),
+            Part(self, "_loss_of", LOSS),
+            Part(self, "_backward", BACKWARD),
+        ]
 
     def figures(self) -> torch.Tensor:
         """Return mean, smallest and largest loss since the last record, and the gradient's norm.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from valtui_trainer.training.lenses.costs import try_out
 from valtui_trainer.training.lenses.panel import Panel, plans_of
 from valtui_trainer.training.lenses.plan import decide, in_words, listed
 from valtui_trainer.training.loop import Loop, NotFiniteError
+from valtui_trainer.training.profiling.loop import ProfiledLoop
 from valtui_trainer.training.proof import conclude
 from valtui_trainer.training.proof import decide as decide_at
 
@@ -72,7 +74,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         for number, replica in enumerate(replicas):
             take_over(replica, start_state, number)
     ensemble = make_ensemble(replicas, material.train_set)
-    loop = Loop(
+    loop = loop_of(places, spec)(
         preset=spec.preset,
         timetable=material.timetable,
         ensemble=ensemble,
@@ -131,6 +133,18 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     if not reached_end:
         return ended("stopped", loop, device, reason=control.stop_reason)
     return test(loop, material, device)
+
+
+def loop_of(places: Places, spec: RunSpec) -> Callable[..., Loop]:
+    """Return what makes the loop of an attempt: one that is profiled, where that was asked for."""
+    if not spec.profile or places.attempt.number != places.run.profiled.number:
+        return Loop
+    preset = spec.preset
+    about = (
+        f"{spec.id}, {preset.model.name} in batches of {preset.batch_size}, "
+        f"{len(spec.seeds)} seed(s), on {spec.device}"
+    )
+    return partial(ProfiledLoop, attempt=places.attempt, about=about)
 
 
 def begin(spec: RunSpec, material: Material, device: torch.device) -> tuple[int, list[LensPlan]]:

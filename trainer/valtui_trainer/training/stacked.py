@@ -18,6 +18,7 @@ from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.masks import Masks
 from valtui_trainer.training.optimization import build_optimizer
+from valtui_trainer.training.profiling.phases import AUGMENTATION, BACKWARD, DATA, FORWARD, Part
 from valtui_trainer.training.replica import Replica, training_loss
 from valtui_trainer.training.shared_optimizer import SharedOptimizer
 from valtui_trainer.training.stacking import CannotStackError, stacked
@@ -88,7 +89,7 @@ class Stacked(Ensemble):
         tensors = {**self._weights, **self._buffers, **self._masks.draw(images, labels)}
         losses = self._losses_of(tensors, images, labels)
         self._optimizer.zero_grad()
-        losses.sum().backward()  # type: ignore[no-untyped-call]
+        self._backward(losses)
         self._optimizer.step(rate)
         self._losses[:, self.open_steps] = losses.detach()
         for replica in self.replicas:
@@ -125,8 +126,23 @@ class Stacked(Ensemble):
         size = len(index) // count
         if first.augmentation.active:
             draws = [draw(size, replica.streams[2], images.device) for replica in self.replicas]
-            images = first.augmentation.apply(images, torch.cat(draws, dim=1))
+            images = self._augmented(images, torch.cat(draws, dim=1))
         return images.view(count, size, *images.shape[1:]), labels.view(count, size)
+
+    def _augmented(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+        return self.replicas[0].augmentation.apply(images, draws)
+
+    def _backward(self, losses: torch.Tensor) -> None:
+        losses.sum().backward()  # type: ignore[no-untyped-call]
+
+    def parts(self) -> list[Part]:
+        """Return what a step consists of, for a profile to name its phases; the loss is the forward's."""
+        return [
+            Part(self, "_batch", DATA),
+            Part(self, "_augmented", AUGMENTATION),
+            Part(self, "_losses_of", FORWARD),
+            Part(self, "_backward", BACKWARD),
+        ]
 
 
 def without_memory(replica: Replica, exchanged: dict[int, nn.Module]) -> nn.Module:
