@@ -24,6 +24,13 @@ def open_device(name: str, threads: int) -> torch.device:
     return device
 
 
+def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return `tensor`, which lies on the CPU, on `device`, without waiting for what that has to do."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def peak_memory(device: torch.device) -> int:
     """Return the most bytes torch has held on a CUDA device, 0 on the CPU."""
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0

@@ -1,6 +1,6 @@
 """The seeds of a run, or the replicas of a probe's arm, trained in lock-step: here one after another.
 
-`stacked.Stacked` does the same in one go.
+`graphed.Graphed` does the same from recordings, `stacked.Stacked` in one go.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.profiling.phases import Part
 from valtui_trainer.training.replica import Replica
 
-Engine = Literal["loop", "stack"]
+Engine = Literal["loop", "graph", "stack"]
 
 
 class Ensemble:
@@ -61,6 +61,11 @@ class Ensemble:
     def parts(self) -> list[Part]:
         """Return what a step consists of, for a profile to name its phases."""
         return [part for replica in self.replicas for part in replica.parts()]
+
+    @property
+    def trouble(self) -> str:
+        """Why steps are not taken as its name says after all, part of a sentence; empty where they are."""
+        return ""
 
     @property
     def open_steps(self) -> int:

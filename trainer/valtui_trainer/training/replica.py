@@ -12,6 +12,7 @@ from torch.nn import functional
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.training import generators
 from valtui_trainer.training.augment import Augmentation
+from valtui_trainer.training.devices import sent
 from valtui_trainer.training.dropout import replace_dropout, set_generator, uses_global_random
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.optimization import build_optimizer
@@ -72,7 +73,7 @@ class Replica:
     def begin_epoch(self, batches: Batches) -> None:
         """Draw the order of the next epoch over `batches`."""
         self._epoch_state = self._order.get_state()
-        self.indices = self._drawn(batches).to(batches.index_device)
+        self.indices = sent(self._drawn(batches), batches.index_device)
 
     def next_order(self, batches: Batches) -> torch.Tensor:
         """Return the order (n,) that `begin_epoch` would draw now, on the CPU; nothing is drawn."""
@@ -91,35 +92,50 @@ class Replica:
 
         Nothing here waits for the device.
         """
-        images, labels = self._batch(batches, position)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self.keep(self.descend(batches, self.batch_indices(position)))
+
+    def descend(self, batches: Batches, index: torch.Tensor) -> torch.Tensor:
+        """Take the optimizer step on the images `index` (b,) as the optimizer is set; return the loss.
+
+        What differs from step to step is in tensors and generators alone, so that `graphed` can record
+        the whole of it.
+        """
+        images, labels = self._batch(batches, index)
         with self._own_random():
             loss = self.loss(images, labels)
             self.optimizer.zero_grad(set_to_none=True)
             self._backward(loss)
         self.optimizer.step()
-        self.losses[self.open_steps] = loss.detach()
+        return loss.detach()
+
+    def keep(self, loss: torch.Tensor) -> None:
+        """Keep the loss of a step that was taken until the next record."""
+        self.losses[self.open_steps] = loss
         self.open_steps += 1
 
     @torch.no_grad()
     def forward(self, batches: Batches, position: int) -> None:
         """Show the model the batch at `position` of the epoch's order as `step` would; no step is taken."""
-        images, labels = self._batch(batches, position)
+        images, labels = self._batch(batches, self.batch_indices(position))
         with self._own_random():
             self.loss(images, labels)
 
     def gradient(self, batches: Batches, index: torch.Tensor) -> list[torch.Tensor]:
         """Return the gradient of the loss on the images `index` (b,), augmented; nothing is kept of it."""
-        images, labels = batches.batch(index)
-        images = self._augmented(images)
+        images, labels = self._batch(batches, index)
         with self._own_random():
             loss = self.loss(images, labels)
             found = torch.autograd.grad(loss, trained(self.model), allow_unused=True)
         return [gradient for gradient in found if gradient is not None]
 
-    def _batch(self, batches: Batches, position: int) -> tuple[torch.Tensor, torch.Tensor]:
-        images, labels = batches.batch(self.indices[position : position + self.preset.batch_size])
+    def batch_indices(self, position: int) -> torch.Tensor:
+        """Return the images (b,) of the batch that begins at `position` of the epoch's order."""
+        return self.indices[position : position + self.preset.batch_size]
+
+    def _batch(self, batches: Batches, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        images, labels = batches.batch(index)
         return self._augmented(images), labels
 
     def _augmented(self, images: torch.Tensor) -> torch.Tensor:
