@@ -6,11 +6,22 @@ import re
 import sys
 from pathlib import Path
 
-from bench import arms, kills, long_session, machine, planted, replicas, screen, trainer
+from bench import (
+    arms,
+    kills,
+    long_session,
+    machine,
+    planted,
+    replicas,
+    screen,
+    trainer,
+    where_time_goes,
+)
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
     "trainer": trainer,
+    "where-time-goes": where_time_goes,
     "replicas": replicas,
     "screen": screen,
     "long-session": long_session,

@@ -146,6 +146,7 @@ class ProfiledLoop(Loop):
             steps=window.steps,
             milliseconds={cost.phase: cost.milliseconds for cost in reading.costs},
             shares={cost.phase: cost.share for cost in reading.costs},
+            kernels={c.phase: c.on_device for c in reading.costs if c.on_device is not None},
         )
 
     def _evaluate_for_profile(self) -> None:
