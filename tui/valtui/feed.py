@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,8 +25,8 @@ Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 Integers = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Thumbnails = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
-BYTES_A_POLL = 1 << 20
-"""Read from a file before anything else gets a turn: some milliseconds' work."""
+BYTES_A_POLL = 256 << 10
+"""Read from a file before anything else gets a turn: a few milliseconds' work."""
 
 NO_BYTES = 1_000_000
 """With fewer free, a disk is full."""
@@ -74,6 +74,11 @@ class RunFeed:
     def evaluations_behind(self) -> bool:
         """Tell whether more evaluations are there to read."""
         return self._reader.evaluations_behind
+
+    @property
+    def training_behind(self) -> bool:
+        """Tell whether more training records are there to read."""
+        return self._reader.training_behind
 
     def poll_evaluations(self, most_bytes: int = BYTES_A_POLL) -> bool:
         """Read new evaluations and events; tell whether there were any.
@@ -231,6 +236,12 @@ class RunFeed:
             self.seams.append(step)
 
 
+def raise_first(problems: dict[str, SessionError]) -> None:
+    """Raise the first of `problems`, if there are any."""
+    for problem in problems.values():
+        raise problem
+
+
 class SessionFeed:
     """Follows one session and all its runs, those added later too.
 
@@ -282,18 +293,9 @@ class SessionFeed:
         Raises:
             SessionError: a file cannot be read; what can was read nevertheless.
         """
-        changed = False
-        problems: list[SessionError] = []
-        for read in (RunFeed.poll_evaluations, RunFeed.poll_training):
-            for run in self.runs:
-                try:
-                    changed |= read(run, most_bytes)
-                except SessionError as problem:
-                    problems.append(problem)
-            if any(run.evaluations_behind for run in self.runs):
-                break
-        if problems:
-            raise problems[0]
+        problems: dict[str, SessionError] = {}
+        changed = self._read(self.runs, self.runs, most_bytes, problems)
+        raise_first(problems)
         return changed
 
     def catch_up(self, seconds: float) -> bool:
@@ -303,17 +305,38 @@ class SessionFeed:
             SessionError: a file cannot be read; what can was read nevertheless.
         """
         end = time.monotonic() + seconds
-        changed = False
-        problem: SessionError | None = None
-        while True:
-            try:
-                changed |= self.poll()
-            except SessionError as error:
-                problem = error
-            if not self.behind or time.monotonic() >= end:
+        problems: dict[str, SessionError] = {}
+        changed = self._read(self.runs, self.runs, BYTES_A_POLL, problems)
+        while time.monotonic() < end:  # where more is known to be, and nowhere else
+            sound = [run for run in self.runs if run.id not in problems]
+            evaluating = [run for run in sound if run.evaluations_behind]
+            training = [run for run in sound if run.training_behind]
+            if not evaluating and not training:
                 break
-        if problem is not None:
-            raise problem
+            changed |= self._read(evaluating, training, BYTES_A_POLL, problems)
+        raise_first(problems)
+        return changed
+
+    def _read(
+        self,
+        evaluating: Sequence[RunFeed],
+        training: Sequence[RunFeed],
+        most_bytes: int,
+        problems: dict[str, SessionError],
+    ) -> bool:
+        """Read a bite of evaluations; where that was all of them, one of training records too."""
+        changed = False
+        for runs, read in (
+            (evaluating, RunFeed.poll_evaluations),
+            (training, RunFeed.poll_training),
+        ):
+            for run in runs:
+                try:
+                    changed |= read(run, most_bytes)
+                except SessionError as problem:
+                    problems[run.id] = problem
+            if any(run.evaluations_behind for run in evaluating):
+                break
         return changed
 
     def drain(self) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import attrgetter, lt
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -22,6 +24,8 @@ T = TypeVar("T", Train, Val)
 ALL = 1 << 40
 NOTHING = -1
 """As the step after which points no longer count: none does; all will come anew."""
+
+SEED, STEP = attrgetter("seed"), attrgetter("step")
 
 
 @dataclass(slots=True)
@@ -75,7 +79,7 @@ class Lane(Generic[T]):
     """Follows records of one kind from attempt to attempt; steps rise, for each seed.
 
     Attributes:
-        behind: the last call left something unread.
+        behind: the last call left something unread, or there was none yet.
         skipped: damaged lines, and records whose step does not rise, so far.
     """
 
@@ -90,7 +94,7 @@ class Lane(Generic[T]):
         self._begin()
 
     def _begin(self) -> None:
-        self.behind = False
+        self.behind = True
         self._attempt = -1
         self._tail: Tail[T] | None = None
         self._steps: dict[int, int] = {}
@@ -115,19 +119,22 @@ class Lane(Generic[T]):
                 self._tail = Tail(self._path(self._run.attempt(number)), self._kind)
                 self._steps = {seed: min(step, until) for seed, step in self._steps.items()}
                 yield Piece(number, until, [])
-            records = self._tail.read(most_bytes)
+            for records in self._tail.batches(most_bytes):
+                if self._tail.restarts:
+                    break
+                yield Piece(number, None, self._rising(records))
             if self._tail.restarts:  # another file in its place: all anew
                 self._begin()
-                self.behind = True
                 yield Piece(number, NOTHING, [])
                 return
-            if records:
-                yield Piece(number, None, self._rising(records))
             if not self._tail.exhausted():
                 self.behind = True
                 return
 
     def _rising(self, records: list[T]) -> list[T]:
+        """Leave out records whose step does not rise, seed by seed."""
+        if self._all_rise(records):
+            return records
         steps, kept = self._steps, []
         for record in records:
             if record.step > steps.get(record.seed, NOTHING):
@@ -135,6 +142,30 @@ class Lane(Generic[T]):
                 kept.append(record)
         self._skipped += len(records) - len(kept)
         return kept
+
+    def _all_rise(self, records: list[T]) -> bool:
+        """Tell whether the steps of all rise; if so, remember the last."""
+        last: dict[int, int] = {}
+        for seed, of_seed in by_seed(records).items():
+            steps = list(map(STEP, of_seed))
+            if steps[0] <= self._steps.get(seed, NOTHING):
+                return False
+            if not all(map(lt, steps, islice(steps, 1, None))):
+                return False
+            last[seed] = steps[-1]
+        self._steps.update(last)
+        return True
+
+
+def by_seed(records: list[T]) -> dict[int, list[T]]:
+    """Return the records of each seed, in their order."""
+    present = set(map(SEED, records))
+    if len(present) == 1:
+        return {present.pop(): records}
+    groups: dict[int, list[T]] = {seed: [] for seed in present}
+    for record in records:
+        groups[record.seed].append(record)
+    return groups
 
 
 class RunReader:
@@ -161,9 +192,14 @@ class RunReader:
         return self._val.behind or not all(tail.exhausted() for tail in self._events.values())
 
     @property
+    def training_behind(self) -> bool:
+        """Tell whether there are training records that the last call left unread."""
+        return self._train.behind
+
+    @property
     def behind(self) -> bool:
         """Tell whether there is anything that the last call left unread."""
-        return self.evaluations_behind or self._train.behind
+        return self.evaluations_behind or self.training_behind
 
     def read(self, most_bytes: int = ALL) -> Iterator[News]:
         """Yield what is new: evaluations and events, then training records.

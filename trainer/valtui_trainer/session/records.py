@@ -6,10 +6,10 @@ JSON has no NaN: a float that is not finite is written as null, and `nf` says wh
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from valtui_trainer.presets.types import Preset
 
@@ -18,6 +18,13 @@ SCHEMA = 1
 NotFinite = dict[str, str]
 DAMAGED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError)
 """What decoding anything but what was written here may raise."""
+
+EXACT = 2**53
+"""Larger whole numbers have no place of their own among floats."""
+
+Place = Annotated[float, Meta(ge=0, le=EXACT)]
+Whole = Annotated[int, Meta(ge=0, le=EXACT)]
+"""What has a place on an axis, or in a file; a line where it has none is damaged."""
 
 PLAIN = frozenset({float, int, type(None), dict})
 
@@ -36,9 +43,9 @@ class Train(Struct, kw_only=True, gc=False):
     """
 
     n: int
-    time: float
-    step: int
-    epoch: float
+    time: Place
+    step: Whole
+    epoch: Place
     seed: int
     train_loss: float | None
     train_loss_min: float | None
@@ -64,9 +71,9 @@ class Val(Struct, kw_only=True, gc=False):
     """
 
     n: int
-    time: float
-    step: int
-    epoch: float
+    time: Place
+    step: Whole
+    epoch: Place
     seed: int
     val_loss: float | None
     val_accuracy: float | None
@@ -76,8 +83,8 @@ class Val(Struct, kw_only=True, gc=False):
     val_loss_calibrated: float | None = None
     temperature: float | None = None
     val_loss_averaged: float | None = None
-    row: int | None = None
-    crc: int | None = None
+    row: Whole | None = None
+    crc: Whole | None = None
     seconds: float | None = None
     lens_seconds: float | None = None
     nf: NotFinite | None = None

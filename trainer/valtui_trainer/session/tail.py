@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar
 
@@ -14,15 +17,17 @@ from valtui_trainer.session.records import DAMAGED, Train, Val, restore_not_fini
 
 T = TypeVar("T", bound=Struct)
 
-CHUNK = 256 << 10
-"""Decoded in one call, in which no other thread of the process moves: a millisecond or so."""
+CHUNK = 128 << 10
+"""Decoded in one call, in which no other thread of the process moves: half a millisecond or so.
+
+What it decodes to is looked at several times, and stays in a processor's cache meanwhile.
+"""
 
 LONGEST_LINE = 1 << 20
-EXACT = 2**53
-"""Larger whole numbers have no place of their own among floats."""
-
 PLACES = frozenset({"n", "time", "step", "epoch", "seed", "row", "crc", "nf"})
 """Fields that are always finite, whatever a damaged `nf` says."""
+
+NUMBER, MARKED = attrgetter("n"), attrgetter("nf")
 
 
 class Tail(Generic[T]):
@@ -41,7 +46,8 @@ class Tail(Generic[T]):
         self.missed = 0
         self._at_end = False
         self.restarts = 0
-        self._places = issubclass(kind, Train | Val)
+        self._numbered = "n" in kind.__struct_fields__
+        self._marked = issubclass(kind, Train | Val)
         self._decoder = msgspec.json.Decoder(kind)
         self._begin()
 
@@ -54,13 +60,21 @@ class Tail(Generic[T]):
     def read(self, most_bytes: int = 1 << 40) -> list[T]:
         """Return the records that came since the last call, reading about `most_bytes` at the most.
 
+        Raises:
+            SessionError: as `batches`.
+        """
+        return list(chain.from_iterable(self.batches(most_bytes)))
+
+    def batches(self, most_bytes: int = 1 << 40) -> Iterator[list[T]]:
+        """Yield the records that came since the last call, as many at a time as a chunk holds.
+
         The file is opened anew each time: on NFS an open file's size is cached.
 
         Raises:
             SessionError: the file cannot be read. What was read before is given first, without the
                 error, which the next call then meets; nothing is lost or given twice.
         """
-        records: list[T] = []
+        given = False
         self._at_end = True
         try:
             with self.path.open("rb") as file:
@@ -68,34 +82,34 @@ class Tail(Generic[T]):
                     self.restarts += 1
                     self._begin()
                 file.seek(self._offset)
-                while most_bytes > 0:
+                self._at_end = False
+                while most_bytes > 0 and not self._at_end:
                     wanted = min(CHUNK, most_bytes)
                     chunk = file.read(wanted)
                     usable = chunk.rstrip(b"\0")
                     self._offset += len(usable)
                     most_bytes -= len(usable)
-                    self._take(usable, records)
+                    if records := self._take(usable):
+                        given = True
+                        yield records
                     self._at_end = len(chunk) < wanted
                     if not self._at_end and len(usable) < len(chunk):
-                        self._at_end = not self._pass_hole(file, records)
-                    if self._at_end:
-                        break
+                        self._at_end = not self._pass_hole(file)
         except (FileNotFoundError, NotADirectoryError):
-            return records
+            return
         except OSError as error:
-            if not records:
+            self._at_end = not given
+            if not given:
                 raise SessionError(f"{self.path}: cannot be read ({error.strerror}).") from None
-            self._at_end = False
-        return records
 
-    def _pass_hole(self, file: BinaryIO, records: list[T]) -> bool:
+    def _pass_hole(self, file: BinaryIO) -> bool:
         """Go on after NULs in the middle of the file, whose line is damaged; False: they end it."""
         place = self._offset
         file.seek(place)
         while chunk := file.read(CHUNK):
             rest = chunk.lstrip(b"\0")
             if rest:
-                self._take(b"\0", records)
+                self._take(b"\0")
                 self._offset = place + len(chunk) - len(rest)
                 file.seek(self._offset)
                 return True
@@ -106,60 +120,39 @@ class Tail(Generic[T]):
         """Tell whether the last call left nothing unread, but for NULs at the end."""
         return self._at_end
 
-    def _take(self, chunk: bytes, records: list[T]) -> None:
+    def _take(self, chunk: bytes) -> list[T]:
+        found: list[T] = []
         whole, newline, rest = chunk.rpartition(b"\n")
         if newline:
-            self._take_lines(self._torn + whole, records)
+            found = self._take_lines((self._torn + whole).split(b"\n"))
             self._torn = b""
         self._torn += rest
         if len(self._torn) > LONGEST_LINE:
             self._torn = b""
             self._too_long = True
+        return found
 
-    def _take_lines(self, lines: bytes, records: list[T]) -> None:
+    def _take_lines(self, lines: list[bytes]) -> list[T]:
         if self._too_long:
             self._too_long = False
             self.skipped += 1
-            _, newline, lines = lines.partition(b"\n")
-            if not newline:
-                return
+            del lines[0]
+        found = self._decode(lines)
+        if found and self._numbered:
+            self._count(found)
+        if self._marked and any(map(MARKED, found)):
+            return self._restored(found)
+        return found
+
+    def _decode(self, lines: list[bytes]) -> list[T]:
         try:
-            found = self._decoder.decode_lines(lines)
-            self.skipped += lines.count(b"\n") + 1 - len(found)
-        except DAMAGED:
-            found = self._decode_one_by_one(lines)
-        if not found:
-            return
-        self._count(found)
-        if self._places:
-            found = self._placed(found)
-        records.extend(found)
+            return list(map(self._decoder.decode, lines))
+        except DAMAGED:  # at least one: find out which
+            return self._decode_one_by_one(lines)
 
-    def _placed(self, found: list[Any]) -> list[T]:
-        """Leave out what has no place on any axis; put NaN and infinity back."""
-        kept = [
-            record
-            for record in found
-            if 0 <= record.step <= EXACT
-            and 0 <= record.epoch <= EXACT
-            and 0 <= record.time <= EXACT
-        ]
-        if isinstance(found[0], Val):
-            kept = [
-                record
-                for record in kept
-                if 0 <= (record.row or 0) <= EXACT and 0 <= (record.crc or 0) <= EXACT
-            ]
-        if any(record.nf for record in kept):
-            kept = [record for record in kept if not record.nf or PLACES.isdisjoint(record.nf)]
-            for record in kept:
-                restore_not_finite(record)
-        self.skipped += len(found) - len(kept)
-        return kept
-
-    def _decode_one_by_one(self, lines: bytes) -> list[T]:
+    def _decode_one_by_one(self, lines: list[bytes]) -> list[T]:
         found = []
-        for line in lines.split(b"\n"):
+        for line in lines:
             try:
                 found.append(self._decoder.decode(line))
             except DAMAGED:
@@ -167,9 +160,7 @@ class Tail(Generic[T]):
         return found
 
     def _count(self, found: list[T]) -> None:
-        numbers: list[Any] = [getattr(record, "n", None) for record in found]
-        if numbers[0] is None:
-            return
+        numbers: list[int] = list(map(NUMBER, found))
         expected = self._expected
         if numbers == list(range(expected, expected + len(numbers))):
             self._expected += len(numbers)
@@ -177,3 +168,11 @@ class Tail(Generic[T]):
         for number in numbers:
             self.missed += max(0, number - self._expected)
             self._expected = number + 1
+
+    def _restored(self, found: list[Any]) -> list[T]:
+        """Put NaN and infinity back; leave out what a damaged marker takes off the axes."""
+        kept = [record for record in found if not record.nf or PLACES.isdisjoint(record.nf)]
+        for record in kept:
+            restore_not_finite(record)
+        self.skipped += len(found) - len(kept)
+        return kept
