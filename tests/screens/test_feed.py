@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import itertools
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from valtui.curves import RunCurves
 from valtui.feed import BYTES_A_POLL, SessionFeed
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.history import read_history
 
 Maker = Callable[..., Recorded]
 
@@ -121,6 +124,46 @@ def test_a_run_that_cannot_be_read_holds_up_no_other_and_is_read_on_later(
 
     assert trained(feed) == [MANY + 20, MANY + 20]
     assert evaluated(feed) == [10, 10]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_a_run_whose_first_file_cannot_be_read_keeps_nobody_busy(
+    long: Recorded, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    broken = BrokenReads(monkeypatch)
+    broken.at_open(long.writers["one"].attempt.events, number)
+    feed = SessionFeed(long.paths)
+
+    with pytest.raises(SessionError, match=r"events\.jsonl: cannot be read"):
+        feed.catch_up(3600.0)
+
+    assert trained(feed)[1] == MANY + 20
+
+
+def test_columns_hold_what_the_records_hold(make: Maker) -> None:
+    session = make({"one": Preset()}, seeds=(0, 1))
+    writer = session.begin("one")
+    values = itertools.cycle([0.5, None, math.nan, 2.5, math.inf, -math.inf])
+    for step, first, second in zip(range(10, 130, 10), values, values, strict=False):
+        writer.train.append(train_record(step, 0, train_loss=first, images_per_second=second))
+        writer.train.append(train_record(step, 1, train_loss=second))
+        writer.train.append(train_record(step, 7))  # a seed that the run does not have
+        writer.evaluate(step, 0, first, temperature=second)
+    feed = SessionFeed(session.paths)
+
+    feed.drain()
+
+    history = read_history(session.paths.run("one"))
+    records: dict[str, list[Any]] = {
+        "train": history.train,
+        "val": [record for _, record in history.val],
+    }
+    for seed, series in feed.runs[0].seeds.items():
+        for table, kind in ((series.train, "train"), (series.val, "val")):
+            of_seed = [record for record in records[kind] if record.seed == seed]
+            for column in set(table.columns) - {"attempt"}:
+                wanted = [getattr(record, column) for record in of_seed]
+                np.testing.assert_array_equal(table[column], np.array(wanted, dtype=float))
 
 
 def test_a_log_in_the_place_of_a_longer_one_takes_its_place_in_the_feed(running: Recorded) -> None:

@@ -179,6 +179,50 @@ def test_steps_that_do_not_rise_are_left_out_and_counted(home: Path) -> None:
     assert history.skipped == 2
 
 
+points = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 40)), max_size=60)
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(points, points, st.integers(0, 40), st.integers(100, 5000))
+def test_steps_of_each_seed_rise_whatever_was_written_and_whatever_is_read_at_once(
+    home: Path,
+    before: list[tuple[int, int]],
+    after: list[tuple[int, int]],
+    from_step: int,
+    most_bytes: int,
+) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    session, (spec, *_) = new_session(home)
+    run = session.run(spec.id)
+    wanted: list[tuple[int, int]] = []
+    last: dict[int, int] = {}
+    dropped = 0
+    for content, begin in ((before, 0), (after, from_step)):
+        writer = begin_attempt(run, spec, begin)
+        wanted = [(seed, step) for seed, step in wanted if step <= begin]
+        last = {seed: min(step, begin) for seed, step in last.items()}
+        for seed, step in content:
+            writer.train.append(train_record(step, seed))
+            if step > last.get(seed, -1):
+                wanted.append((seed, step))
+                last[seed] = step
+            else:
+                dropped += 1
+    reader, history = RunReader(run), History()
+
+    while True:
+        for news in reader.read(most_bytes):
+            history.take(news)
+        if not reader.behind:
+            break
+
+    assert [(record.seed, record.step) for record in history.train] == wanted
+    assert reader.skipped == dropped
+    close_all()
+
+
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from support.broken_reads import BrokenReads
 from support.sessions import train_record, val_record
+from valtui_trainer.session import tail as tail_module
 from valtui_trainer.session.append import Records
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.records import Event, Train, Val, encode
+from valtui_trainer.session.records import Event, Train, Val, encode, mark_not_finite
 from valtui_trainer.session.tail import CHUNK, LONGEST_LINE, Tail
 
 COUNT = 8
@@ -98,6 +99,8 @@ def test_reading_in_pieces_of_any_size_gives_the_same_records(log: Path, most_by
         b'{"a":' * 50_000,
         b'{"message": "\\ud800"}',
         b"x" * (LONGEST_LINE + 100),
+        encode(train_record(3)) + b" " + encode(train_record(4)),
+        encode(train_record(3)) + encode(train_record(4)),
     ],
     ids=lambda value: str(value[:12]),
 )
@@ -110,6 +113,22 @@ def test_garbage_in_the_middle_costs_that_line_alone(log: Path, garbage: bytes) 
 
     assert steps(found) == list(range(1, COUNT + 1))
     assert tail.skipped == 1
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=40))
+def test_a_gap_in_the_numbers_is_what_was_missed(tmp_path: Path, numbers: list[int]) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(b"".join(encode(train_record(1, n=number)) + b"\n" for number in numbers))
+    tail = Tail(path, Train)
+
+    tail.read()
+
+    before = [-1, *numbers]
+    gaps = [after - earlier - 1 for earlier, after in zip(before, numbers, strict=False)]
+    assert tail.missed == sum(gap for gap in gaps if gap > 0)
 
 
 def test_a_line_that_was_overwritten_is_skipped_and_missed(log: Path) -> None:
@@ -364,6 +383,83 @@ def test_a_reader_beside_a_writer_that_tears_lines_reads_the_same_as_at_once(
 
     assert found == Tail(growing, Train).read()
     assert (tail.skipped, tail.missed) == (0, 0)
+
+
+def line_of(step: float, loss: float | None, rate: float, marks: Any) -> bytes:
+    """A line as the trainer writes it, but that anything may stand in some of its fields."""
+    record = train_record(step, train_loss=loss, images_per_second=rate)
+    mark_not_finite(record)
+    line = encode(record)
+    return line if marks is None else line.replace(b'"nf":null', b'"nf":' + marks)
+
+
+numbers = st.one_of(st.none(), st.floats(), st.integers(-(2**60), 2**60))
+lines = st.one_of(
+    st.builds(
+        line_of,
+        step=st.one_of(st.integers(0, 10**6), st.integers(), st.floats(allow_nan=False)),
+        loss=numbers,
+        rate=st.floats(allow_nan=False, allow_infinity=False),
+        marks=st.sampled_from(
+            [
+                None,
+                None,
+                None,
+                b"7",
+                b'{"train_loss":"nan"}',
+                b'{"step":"nan"}',
+                b'{"other":"+inf"}',
+            ]
+        ),
+    ),
+    st.binary(max_size=60).map(lambda noise: noise.replace(b"\n", b"").strip(b"\0")),
+    st.sampled_from(
+        [
+            b"",
+            b" ",
+            b"\r",
+            b"{}",
+            b'{"n":1}',
+            encode(val_record(1)),
+            encode(train_record(1)) + encode(train_record(2)),
+            encode(train_record(1)) + b"\r",
+            encode(train_record(1))[:-40],
+            encode(train_record(1))[40:],
+            encode(train_record(1)).replace(b",", b"\0", 3),
+            encode(train_record(1)).replace(b"}", b',"also":[{"unknown":1}]}'),
+            b'{"also":"' + b"y" * 3000 + b'",' + encode(train_record(1))[1:],
+            b"z" * 3000,
+        ]
+    ),
+)
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(lines, max_size=30), st.sampled_from([64, 700, 1 << 16]), st.integers(50, 5000))
+def test_what_a_line_gives_depends_on_no_other_line_and_on_no_size_of_bite(
+    tmp_path: Path, content: list[bytes], chunk: int, most_bytes: int
+) -> None:
+    alone: list[Train] = []
+    skipped = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tail_module, "CHUNK", chunk)
+        patch.setattr(tail_module, "LONGEST_LINE", 2000 if chunk < 1000 else 1 << 20)
+        for line in content:
+            (tmp_path / "alone.jsonl").write_bytes(line + b"\n")
+            tail = Tail(tmp_path / "alone.jsonl", Train)
+            alone += tail.read()
+            skipped += tail.skipped
+        (tmp_path / "together.jsonl").write_bytes(b"".join(line + b"\n" for line in content))
+        tail = Tail(tmp_path / "together.jsonl", Train)
+        together: list[Train] = []
+
+        while not tail.exhausted():
+            together += tail.read(most_bytes)
+
+    assert list(map(repr, together)) == list(map(repr, alone))  # NaN is no other NaN's equal
+    assert tail.skipped == skipped
 
 
 @settings(
