@@ -1,9 +1,10 @@
-"""Which engine is taken: the loop where a stack is impossible, wrong or no faster."""
+"""Which engine is taken: the loop where another is impossible, wrong or no faster."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,12 +13,26 @@ from torchvision import models as torchvision_models
 
 from support.own_models import Linear
 from support.replicas import build_replica, random_images, replica_of, small_preset
-from support.training import same, train
+from support.tape import Tape
+from support.training import Bench, same, train
 from valtui_trainer.presets.types import Augmentation, Model, Preset
-from valtui_trainer.training import choose_engine
-from valtui_trainer.training.choose_engine import cannot_be_stacked, make_ensemble, tried
+from valtui_trainer.training import choose_engine, graphed, run
+from valtui_trainer.training.assemble import warm_up
+from valtui_trainer.training.choose_engine import (
+    Choice,
+    cannot_be_recorded,
+    cannot_be_stacked,
+    engine_in_words,
+    make_ensemble,
+    tried,
+)
+from valtui_trainer.training.data.arrays import Images
+from valtui_trainer.training.data.feeder import DeviceSet, Normalisation, StreamedSet
 from valtui_trainer.training.dropout import replace_dropout
-from valtui_trainer.training.ensemble import Ensemble
+from valtui_trainer.training.ensemble import Engine, Ensemble
+from valtui_trainer.training.graphed import Graphed
+from valtui_trainer.training.lenses.plan import Trial
+from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.stacked import Stacked
 from valtui_trainer.training.stacking import CannotStackError
@@ -87,10 +102,20 @@ def test_an_engine_that_is_asked_for_is_taken_or_refused_in_words() -> None:
         make_ensemble(
             [replica_of(Linear(10, 10, 3), SETTINGS, seed) for seed in (0, 1)], data, "stack"
         )
+    with pytest.raises(CannotRecordError, match="graphs need CUDA"):
+        make_ensemble(replicas(), data, "graph")
 
 
-def test_trying_both_engines_changes_nothing() -> None:
-    data, mine, untried = random_images(), replicas(), replicas()
+@pytest.fixture
+def tapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tapes stand in for CUDA graphs."""
+    monkeypatch.setattr(graphed, "CudaRecorder", lambda device: Tape())
+
+
+@pytest.mark.usefixtures("tapes")
+@pytest.mark.parametrize("count", [1, 2])
+def test_trying_all_engines_changes_nothing(count: int) -> None:
+    data, mine, untried = random_images(), replicas(count), replicas(count)
     for ensemble in (Ensemble(mine), Ensemble(untried)):
         ensemble.begin_epoch(data)
         ensemble.step(data, 0, 1e-3)
@@ -103,52 +128,152 @@ def test_trying_both_engines_changes_nothing() -> None:
         assert same(one.state(), other.state())
 
 
-@pytest.mark.parametrize(("stack", "taken"), [(1.0, True), (2.8, False), (9.0, False)])
-def test_a_stack_is_taken_where_it_is_faster(
-    monkeypatch: pytest.MonkeyPatch, stack: float, taken: bool
-) -> None:
+def let_take(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> None:
+    """Let a step take so many seconds on each engine."""
     measured = choose_engine.measured
 
     def timed(ensemble: Ensemble, data: object) -> tuple[float, torch.Tensor]:
         _, figures = measured(ensemble, data)  # type: ignore[arg-type]
-        return (stack if ensemble.name == "stack" else 3.0), figures
+        return seconds[ensemble.name], figures
 
     monkeypatch.setattr(choose_engine, "measured", timed)
 
-    found, why = tried(replicas(5), random_images())
 
-    assert found is taken
-    assert why == f"a step of 4 takes {1000 * stack:.3g} ms stacked, 3e+03 ms one after another"
+@pytest.mark.usefixtures("tapes")
+@pytest.mark.parametrize(
+    ("graph", "stack", "taken"),
+    [(1.0, 2.0, "graph"), (2.0, 1.0, "stack"), (2.8, 9.0, "loop"), (9.0, 2.8, "loop")],
+)
+def test_the_fastest_engine_is_taken_where_it_is_worth_it(
+    monkeypatch: pytest.MonkeyPatch, graph: float, stack: float, taken: str
+) -> None:
+    seconds = {"graph": graph, "stack": stack, "loop": 3.0}
+    let_take(monkeypatch, seconds)
+
+    found = tried(replicas(8), random_images())
+
+    assert found.engine == taken
+    assert found.seconds == 2 * seconds[taken]  # for four of the eight were tried
+    assert found.gain == 3.0 / seconds[taken]
+    assert found.why == (
+        f"a step of 4 takes {1000 * graph:.3g} ms replayed from CUDA graphs, "
+        f"{1000 * stack:.3g} ms stacked, 3e+03 ms launched kernel by kernel"
+    )
 
 
-def test_a_stack_that_fails_or_errs_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    data, step = random_images(), Stacked.step
+@pytest.mark.usefixtures("tapes")
+def test_one_replica_is_replayed_where_that_is_faster_and_never_stacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_take(monkeypatch, {"graph": 1e-4, "loop": 2e-3})
+    mine = replicas(1)
 
-    def err(stack: Stacked, *given: object) -> None:
-        step(stack, *given)  # type: ignore[arg-type]
-        stack._losses[1, stack.open_steps - 1] *= 1.1
+    found = tried(mine, random_images())
+    ensemble = found.of(mine)
+
+    assert type(ensemble) is Graphed
+    assert engine_in_words(ensemble) == (
+        "One replica takes each step replayed from CUDA graphs: a step takes 0.1 ms replayed from "
+        "CUDA graphs, 2 ms launched kernel by kernel."
+    )
+
+
+@pytest.mark.usefixtures("tapes")
+@pytest.mark.parametrize("name", ["graph", "stack"])
+def test_an_engine_that_fails_errs_or_does_not_move_the_weights_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, name: Engine
+) -> None:
+    data, engine = random_images(), choose_engine.ENGINES[name]
+    let_take(monkeypatch, {"graph": 9.0, "stack": 9.0, "loop": 3.0} | {name: 1.0})
+
+    def err(ensemble: Ensemble, *given: object) -> None:
+        engine.step(ensemble, *given)  # type: ignore[arg-type]
+        ensemble.replicas[1].losses[ensemble.open_steps - 1] *= 1.1
+
+    def rest(ensemble: Ensemble, data: DeviceSet, position: int, rate: float) -> None:
+        engine.step(ensemble, data, position, 0.0)
 
     def fail(*_: object) -> None:
         raise RuntimeError("no kernel for this")
 
-    monkeypatch.setattr(Stacked, "step", err)
-    erring = tried(replicas(), data)
-    monkeypatch.setattr(Stacked, "step", fail)
-    failing = tried(replicas(), data)
+    found = {}
+    for what in (engine.step, err, rest, fail):
+        changed = type("Changed", (engine,), {"step": what})
+        monkeypatch.setitem(choose_engine.ENGINES, name, changed)
+        found[what.__name__] = tried(replicas(), data)
 
-    assert erring == (False, "stacked, this model has other losses")
-    assert failing[0] is False
-    assert "no kernel for this" in failing[1]
+    assert found["step"].engine == name
+    assert {found[what].engine for what in ("err", "rest", "fail")} == {"loop"}
+    for what in ("err", "rest"):
+        assert found[what].why.endswith("this model has other losses, or takes other steps")
+    assert "no kernel for this" in found["fail"].why
 
 
-def test_losses_that_are_not_finite_are_no_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("tapes")
+def test_what_turns_out_not_to_be_recordable_is_not_taken_for_a_recording(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_take(monkeypatch, {"graph": 1.0, "stack": 9.0, "loop": 3.0})
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(Tape, "record", fail)
+
+    found = tried(replicas(), random_images())
+
+    assert found.engine == "loop"
+    assert "not replayed from CUDA graphs: a step cannot be recorded" in found.why
+
+
+def test_where_not_even_the_loop_can_be_tried_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(choose_engine, "twins", fail)
+
+    found = tried(replicas(), random_images())
+
+    assert (found.engine, found.seconds) == ("loop", None)
+    assert "out of memory" in found.why
+
+
+@pytest.mark.usefixtures("tapes")
+def test_losses_that_are_not_finite_are_no_disagreement() -> None:
     mine = replicas()
     with torch.no_grad():
         mine[1].model.get_parameter("convolution1.weight")[0] = torch.nan
 
-    _, why = tried(mine, random_images())
+    assert "; not" not in tried(mine, random_images()).why
 
-    assert "one after another" in why
+
+HELD_BY_THE_HOST = {
+    "code of the user's": (lambda: Linear(10, 10, 3), "code of your own"),
+    "hooks": (hooked, "hooks"),
+    "a mean over all steps": (lambda: nn.BatchNorm2d(3, momentum=None), "which the host counts"),
+    "dropout in a function": (
+        lambda: torchvision_models.efficientnet_b0(num_classes=3), "torch's own generator",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HELD_BY_THE_HOST)
+def test_what_cannot_be_recorded_is_named(name: str) -> None:
+    build, why = HELD_BY_THE_HOST[name]
+
+    assert why in cannot_be_recorded(replica_of(build(), SETTINGS, 0), random_images())
+
+
+def test_only_images_that_lie_on_the_device_are_recorded() -> None:
+    resident = random_images()
+    streamed = StreamedSet(
+        Images(np.zeros((8, 10, 10, 1), np.uint8), np.zeros(8, np.int64), ("a", "b", "c")),
+        resident.device,
+        Normalisation.of([0.5], [0.3], resident.device, torch.float64),
+    )
+
+    assert cannot_be_recorded(replicas(1)[0], resident) == ""
+    assert "do not fit the device" in cannot_be_recorded(replicas(1)[0], streamed)
 
 
 def test_a_run_of_several_seeds_says_which_engine_trains_them(home: Path, digits: Path) -> None:
@@ -164,14 +289,53 @@ def test_a_run_of_several_seeds_says_which_engine_trains_them(home: Path, digits
     assert not [event for _, event in alone.events if event.kind == "engine"]
 
 
+@pytest.mark.usefixtures("tapes")
+def test_a_run_on_replays_logs_what_the_loop_logs_to_the_bit(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Preset(
+        data=str(digits), model=SETTINGS.model, augmentation=SETTINGS.augmentation, epochs=2,
+        log_every=5, learning_rate=2.0**-10, eval_every=0.5,
+    )  # fmt: skip
+    _, expected = train(home, settings, seeds=(0, 1))
+    replayed = Choice("graph", "a step of 2 takes less time so", seconds=1e-3)
+    monkeypatch.setattr(run, "choose", lambda *_: replayed)
+    _, found = train(home, settings, seeds=(0, 1))
+
+    (told,) = (event for _, event in found.events if event.kind == "engine")
+    assert told.message == (
+        "2 replicas take each step one after another, replayed from CUDA graphs: a step of 2 takes "
+        "less time so."
+    )
+    assert [(r.step, r.seed, r.train_loss, r.grad_norm) for r in found.train] == [
+        (r.step, r.seed, r.train_loss, r.grad_norm) for r in expected.train
+    ]
+    assert [(r.step, r.seed, r.val_loss) for _, r in found.val] == [
+        (r.step, r.seed, r.val_loss) for _, r in expected.val
+    ]
+
+
+def test_records_and_lenses_go_by_the_pace_of_the_engine_that_was_measured(
+    home: Path, digits: Path
+) -> None:
+    bench = Bench(home, Preset(data=str(digits), model=Model(width=4)))
+
+    steps = warm_up(bench.spec, bench.material, torch.device("cpu"), seconds=1e-4)
+    beside = Trial(cost=0.02).beside_faster(10.0)
+
+    assert steps == 2000  # of the 3,333 that take a third of a second
+    assert beside.cost == pytest.approx(0.2)
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_on_cuda_both_are_tried_and_eight_small_nets_are_stacked() -> None:
+@pytest.mark.parametrize("count", [1, 8])
+def test_on_cuda_all_are_tried_and_small_nets_are_not_launched_kernel_by_kernel(count: int) -> None:
     device = torch.device("cuda")
     data = random_images(device=device, dtype=torch.float32)
-    mine = [build_replica(SETTINGS, seed, device, torch.float32) for seed in range(8)]
+    mine = [build_replica(SETTINGS, seed, device, torch.float32) for seed in range(count)]
 
     ensemble = make_ensemble(mine, data)
 
-    assert "stacked" in ensemble.reason
-    assert ensemble.name == "stack"
+    assert "; not" not in ensemble.reason
+    assert ensemble.name in (("graph", "stack") if count > 1 else ("graph",))

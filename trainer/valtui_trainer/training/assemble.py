@@ -173,11 +173,19 @@ def build_replica(
     )
 
 
-def warm_up(spec: RunSpec, material: Material, device: torch.device) -> int:
+def warm_up(
+    spec: RunSpec, material: Material, device: torch.device, seconds: float | None = None
+) -> int:
     """Take a few steps with a throw-away replica; return the steps between two training records.
 
     The pace decides `log_every = "auto"`: about three records a second, in steps of 1, 2, 5. The
     warm-up also brings the first kernels and the peak of memory before the clock runs.
+
+    Args:
+        spec: of the run.
+        material: data on the device.
+        device: to train on.
+        seconds: that a step of all seeds takes, where that is known; None: as long as here, for each.
     """
     trial = build_replica(spec, spec.seeds[0], material, device, log_every=WARM_UP_STEPS)
     trial.begin_epoch(material.train_set)
@@ -195,7 +203,8 @@ def warm_up(spec: RunSpec, material: Material, device: torch.device) -> int:
             break
     if spec.preset.log_every != "auto":
         return spec.preset.log_every
-    seconds = (time.monotonic() - began) / taken * len(spec.seeds)
+    if seconds is None:
+        seconds = (time.monotonic() - began) / taken * len(spec.seeds)
     return nice(1 / (RECORDS_A_SECOND * max(seconds, 1e-6)))
 
 

@@ -1,25 +1,39 @@
-"""Which engine trains several replicas: one after another, or stacked where that is possible and faster."""
+"""Which engine trains replicas: one after another, replayed from CUDA graphs, or stacked.
+
+Whatever is faster than the loop and finds the same is taken; whatever fails is not, and the reason told.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from valtui_trainer.training.data.feeder import DeviceSet
 from valtui_trainer.training.dropout import OURS, uses_global_random
-from valtui_trainer.training.ensemble import Ensemble
+from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.graphed import WARM_UP_STEPS as STEPS_BEFORE_RECORDING
+from valtui_trainer.training.graphed import Graphed
 from valtui_trainer.training.lenses.untouched import same_generators
 from valtui_trainer.training.models import reason
-from valtui_trainer.training.replica import Replica
+from valtui_trainer.training.recording import CannotRecordError
+from valtui_trainer.training.replica import Replica, trained
 from valtui_trainer.training.stacked import Stacked
 from valtui_trainer.training.stacking import CannotStackError
 
-Wanted = Literal["auto", "loop", "stack"]
+Wanted = Literal["auto", "loop", "graph", "stack"]
+ENGINES: dict[Engine, type[Ensemble]] = {"graph": Graphed, "stack": Stacked, "loop": Ensemble}
+TRIED: dict[Engine, str] = {
+    "graph": "replayed from CUDA graphs",
+    "stack": "stacked",
+    "loop": "launched kernel by kernel",
+}
 
 ONE = "there is one replica"
 ON_CPU = "on the CPU each is to the bit what it would be alone, and most nets are no faster stacked"
@@ -28,69 +42,156 @@ ON_CPU = "on the CPU each is to the bit what it would be alone, and most nets ar
 MOST_TRIED = 4
 """How many are tried: where four are faster stacked, eight are, and copies take time and memory."""
 
-WARM_UP_STEPS = 3
+WARM_UP_STEPS = STEPS_BEFORE_RECORDING + 1
 TIMED_STEPS = 10
+MOVING_STEPS = 2
 WORTH = 1.1
-"""How many times as fast as the loop a stack must be: below, the loop's exact bits are worth more."""
+"""How many times as fast as the loop an engine must be: below, the loop's exact bits are worth more."""
 
 TOLERANCES = {"float32": 0.02, "bfloat16": 0.1}
-"""How far losses and gradient norms of the two may be apart: TF32 carries three digits, bfloat16 two."""
+"""How far what engines find may be apart: TF32 carries three digits, bfloat16 two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine that was chosen.
+
+    Attributes:
+        engine: its name.
+        why: part of a sentence; empty where there was nothing to choose.
+        seconds: that a step of all replicas takes; None where nobody measured.
+        gain: how many times as fast as the loop it is, as far as was measured.
+    """
+
+    engine: Engine
+    why: str = ""
+    seconds: float | None = None
+    gain: float = 1.0
+
+    def of(self, replicas: Sequence[Replica]) -> Ensemble:
+        """Return `replicas` in an ensemble of this engine."""
+        return ENGINES[self.engine](replicas, self.why)
 
 
 def make_ensemble(
     replicas: Sequence[Replica], batches: Batches, engine: Wanted = "auto"
 ) -> Ensemble:
-    """Return the ensemble that trains `replicas` on `batches`.
+    """Return the ensemble that trains `replicas` on `batches`; arguments and errors as of `choose`."""
+    return choose(replicas, batches, engine).of(replicas)
 
-    "auto": on CUDA both are tried for a few steps on copies of the replicas, whose own state and
-    generators are left as they are; one replica is always a loop.
+
+def choose(replicas: Sequence[Replica], batches: Batches, engine: Wanted = "auto") -> Choice:
+    """Return which engine shall train `replicas` on `batches`.
+
+    "auto": on CUDA all are tried for a few steps on copies of the replicas, whose own state and
+    generators are left as they are. One replica is never stacked.
 
     Raises:
+        CannotRecordError: the engine "graph" was asked for, and a step of these cannot be recorded.
         CannotStackError: the engine "stack" was asked for, and these replicas cannot be stacked.
     """
-    if len(replicas) == 1:
-        return Ensemble(replicas, ONE)
-    if engine == "loop":
-        return Ensemble(replicas)
-    if engine == "stack":
+    on_cuda = batches.device.type == "cuda"
+    if engine == "graph":
+        why_not = cannot_be_recorded(replicas[0], batches) if on_cuda else "graphs need CUDA"
+        if why_not:
+            raise CannotRecordError(why_not)
+        return Choice(engine)
+    if engine == "stack" and len(replicas) > 1:
         why_not = cannot_be_stacked(replicas[0].model)
         if why_not:
             raise CannotStackError(why_not)
-        return Stacked(replicas)
-    if batches.device.type == "cpu":
-        return Ensemble(replicas, ON_CPU)
-    faster, why = tried(replicas, batches)
-    return Stacked(replicas, why) if faster else Ensemble(replicas, why)
+        return Choice(engine)
+    if engine == "auto" and on_cuda:
+        return tried(replicas, batches)
+    if len(replicas) == 1:
+        return Choice("loop", ONE)
+    return Choice("loop", ON_CPU if engine == "auto" else "")
 
 
 def engine_in_words(ensemble: Ensemble) -> str:
     """Return which engine trains an ensemble, and why, a sentence."""
-    how = "in one go" if ensemble.name == "stack" else "one after another"
+    count = len(ensemble.replicas)
+    who = f"{count} replicas take each step" if count > 1 else "One replica takes each step"
+    if ensemble.name == "stack":
+        how = "in one go"
+    elif count == 1:
+        how = TRIED[ensemble.name]
+    else:
+        how = "one after another"
+        how += f", {TRIED['graph']}" if ensemble.name == "graph" else ""
     why = f": {ensemble.reason}" if ensemble.reason else ""
-    return f"{len(ensemble.replicas)} replicas take each step {how}{why}."
+    return f"{who} {how}{why}."
 
 
-def tried(replicas: Sequence[Replica], batches: Batches) -> tuple[bool, str]:
-    """Return whether a stack of `replicas` is right and worth it, and why (not), part of a sentence."""
-    why_not = cannot_be_stacked(replicas[0].model)
-    if why_not:
-        return False, why_not
-    with same_generators(batches.device):
-        try:
-            slow, expected = measured(Ensemble(twins(replicas)), batches)
-            fast, found = measured(Stacked(twins(replicas)), batches)
-        except Exception as error:  # whatever it fails on, memory for copies too, the loop does not
-            return False, f"it cannot be tried on this model ({reason(error)})"
-        finally:
-            forget(batches.device)
-    tolerance = TOLERANCES[replicas[0].preset.precision]
-    if not torch.allclose(found, expected, rtol=tolerance, atol=1e-3, equal_nan=True):
-        return False, "stacked, this model has other losses"
-    times = (
-        f"a step of {len(found)} takes {1e3 * fast:.3g} ms stacked, "
-        f"{1e3 * slow:.3g} ms one after another"
+def tried(replicas: Sequence[Replica], batches: Batches) -> Choice:
+    """Return the fastest engine that finds what the loop finds, and is worth it; the loop otherwise."""
+    seconds: dict[Engine, float] = {}
+    why_not: list[str] = []
+    expected: torch.Tensor | None = None
+    names: tuple[Engine, ...] = (
+        ("loop", "graph", "stack") if len(replicas) > 1 else ("loop", "graph")
     )
-    return slow > WORTH * fast, times
+    with same_generators(batches.device):
+        for name in names:
+            found = trial(name, replicas, batches, expected)
+            if isinstance(found, Trial):
+                seconds[name] = found.seconds
+                expected = found.figures if expected is None else expected
+            elif expected is None:
+                return Choice("loop", f"no engine can be tried on this model ({found})")
+            else:
+                why_not.append(f"; not {TRIED[name]}: {found}")
+    fastest = min(seconds, key=lambda name: seconds[name])
+    chosen: Engine = fastest if seconds["loop"] > WORTH * seconds[fastest] else "loop"
+    count = min(len(replicas), MOST_TRIED)
+    step = f"a step of {count}" if count > 1 else "a step"
+    times = (f"{1e3 * seconds[name]:.3g} ms {TRIED[name]}" for name in ENGINES if name in seconds)
+    why = f"{step} takes {', '.join(times)}{''.join(why_not)}"
+    gain = seconds["loop"] / seconds[chosen]
+    return Choice(chosen, why, seconds[chosen] * len(replicas) / count, gain)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What an engine was found to do: the seconds of a step, and figures (K, 5) of several."""
+
+    seconds: float
+    figures: torch.Tensor
+
+
+def trial(
+    name: Engine, replicas: Sequence[Replica], batches: Batches, expected: torch.Tensor | None
+) -> Trial | str:
+    """Return what the engine `name` does with copies of `replicas`; or why it is not for them.
+
+    Args:
+        name: of the engine.
+        replicas: that it might train; nothing of theirs is changed.
+        batches: the training set.
+        expected: the loop's figures; None: there is nothing to agree with.
+    """
+    obstacle = ""
+    if name == "graph":
+        obstacle = cannot_be_recorded(replicas[0], batches)
+    elif name == "stack":
+        obstacle = cannot_be_stacked(replicas[0].model)
+    if obstacle:
+        return obstacle
+    try:
+        ensemble = ENGINES[name](twins(replicas))
+        seconds, figures = measured(ensemble, batches)
+        trouble = ensemble.trouble
+        del ensemble
+    except Exception as error:  # whatever it fails on, memory for copies too, the loop does not
+        return f"it cannot be tried on this model ({reason(error)})"
+    finally:
+        forget(batches.device)
+    tolerance = TOLERANCES[replicas[0].preset.precision]
+    if expected is not None and not torch.allclose(
+        figures, expected, rtol=tolerance, atol=1e-3, equal_nan=True
+    ):
+        return "this model has other losses, or takes other steps"
+    return trouble or Trial(seconds, figures)
 
 
 def twins(replicas: Sequence[Replica]) -> list[Replica]:
@@ -99,7 +200,11 @@ def twins(replicas: Sequence[Replica]) -> list[Replica]:
 
 
 def measured(ensemble: Ensemble, batches: Batches) -> tuple[float, torch.Tensor]:
-    """Return the seconds of a step, and the figures (K, 4) of a few, whose learning rate is zero."""
+    """Return the seconds of a step, and what several steps of each replica find (K, 5).
+
+    Mean, smallest and largest loss and gradient norm of steps whose learning rate is zero; then how far
+    steps at the preset's move the weights, over the learning rate.
+    """
     ensemble.train_mode()
     ensemble.begin_epoch(batches)
     for _ in range(WARM_UP_STEPS):
@@ -111,7 +216,19 @@ def measured(ensemble: Ensemble, batches: Batches) -> tuple[float, torch.Tensor]
         ensemble.step(batches, 0, 0.0)
     wait(batches.device)
     seconds = (time.perf_counter() - began) / TIMED_STEPS
-    return seconds, ensemble.figures()
+    figures = ensemble.figures()
+    rate = ensemble.replicas[0].preset.learning_rate
+    before = [[weight.detach().clone() for weight in trained(r.model)] for r in ensemble.replicas]
+    for _ in range(MOVING_STEPS):
+        ensemble.step(batches, 0, rate)
+    moved = [
+        nn.utils.get_total_norm(
+            [w.detach() - b for w, b in zip(trained(r.model), old, strict=True)]
+        )
+        for r, old in zip(ensemble.replicas, before, strict=True)
+    ]
+    moves = torch.stack(moved).to(figures.dtype) / rate
+    return seconds, torch.cat([figures, moves[:, None]], dim=1)
 
 
 def wait(device: torch.device) -> None:
@@ -127,13 +244,43 @@ def forget(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
+def cannot_be_recorded(replica: Replica, batches: Batches) -> str:
+    """Return why a step of `replica` cannot be recorded, part of a sentence; empty where it can be tried.
+
+    A replay does on the device what was recorded, and nothing on the host.
+    """
+    if not isinstance(batches, DeviceSet):
+        return "the images do not fit the device, and are sent to it batch by batch"
+    for name, module in replica.model.named_modules():
+        why_not = kept_by_the_host(module)
+        if why_not:
+            return f"{layer_name(name, module)} {why_not}"
+    return "the model draws from torch's own generator" if uses_global_random(replica.model) else ""
+
+
+def kept_by_the_host(module: nn.Module) -> str:
+    """Return what of a layer's forward happens on the host; empty where nothing is known to."""
+    if not f"{type(module).__module__}.".startswith(OURS):
+        return "is code of your own, which may keep state"
+    if "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks:
+        return "has hooks, which may keep state"
+    if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None:
+        return "averages over all steps since the start, which the host counts"
+    return ""
+
+
 def cannot_be_stacked(model: nn.Module) -> str:
     """Return why `model` cannot be stacked, part of a sentence; empty where nothing speaks against it."""
     for name, module in model.named_modules():
         why_not = layer_cannot(module)
         if why_not:
-            return f"{type(module).__name__}{f' ({name})' if name else ''} {why_not}"
+            return f"{layer_name(name, module)} {why_not}"
     return "the model draws from torch's own generator" if uses_global_random(model) else ""
+
+
+def layer_name(name: str, module: nn.Module) -> str:
+    """Return what to call a layer of that name."""
+    return f"{type(module).__name__}{f' ({name})' if name else ''}"
 
 
 def layer_cannot(module: nn.Module) -> str:

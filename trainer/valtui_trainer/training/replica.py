@@ -110,6 +110,11 @@ class Replica:
         self.optimizer.step()
         return loss.detach()
 
+    def make_room(self, log_every: int) -> None:
+        """Make room for the losses of so many steps between two records; those kept so far go."""
+        self.losses = torch.zeros(log_every, device=self.device)
+        self.open_steps = 0
+
     def keep(self, loss: torch.Tensor) -> None:
         """Keep the loss of a step that was taken until the next record."""
         self.losses[self.open_steps] = loss

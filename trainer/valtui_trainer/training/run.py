@@ -25,7 +25,7 @@ from valtui_trainer.training.assemble import Material, build_replica, prepare, w
 from valtui_trainer.training.attempt import Places
 from valtui_trainer.training.checkpoint import Checkpoints, State
 from valtui_trainer.training.checks.start import begin_with_checks, go_on_with_checks
-from valtui_trainer.training.choose_engine import engine_in_words, make_ensemble
+from valtui_trainer.training.choose_engine import Choice, choose, engine_in_words
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
 from valtui_trainer.training.fork import read_start, take_over
@@ -68,12 +68,15 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     fork = spec.fork if state is None else None
     start_state = read_start(places.run.start, fork) if fork is not None else None
     journal.phase("first step", LONG_DEADLINE)
-    log_every, plans = begin(spec, material, device) if state is None else went_on(state)
-    replicas = [build_replica(spec, seed, material, device, log_every) for seed in spec.seeds]
+    replicas = [build_replica(spec, seed, material, device, log_every=1) for seed in spec.seeds]
     if start_state is not None:
         for number, replica in enumerate(replicas):
             take_over(replica, start_state, number)
-    ensemble = make_ensemble(replicas, material.train_set)
+    choice = choose(replicas, material.train_set)
+    log_every, plans = went_on(state) if state else begin(spec, material, device, choice)
+    for replica in replicas:
+        replica.make_room(log_every)
+    ensemble = choice.of(replicas)
     loop = loop_of(places, spec)(
         preset=spec.preset,
         timetable=material.timetable,
@@ -119,7 +122,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     journal.document(places.attempt.start, start)
     for note in material.notes:
         journal.event("warning", note, about="data")
-    if len(replicas) > 1:
+    if len(replicas) > 1 or device.type == "cuda":
         journal.event("engine", engine_in_words(ensemble), step=loop.step, engine=ensemble.name)
     if state is None or "lenses" not in state:
         journal.event("lens", in_words(plans), step=loop.step, **listed(plans))
@@ -147,10 +150,18 @@ def loop_of(places: Places, spec: RunSpec) -> Callable[..., Loop]:
     return partial(ProfiledLoop, attempt=places.attempt, about=about)
 
 
-def begin(spec: RunSpec, material: Material, device: torch.device) -> tuple[int, list[LensPlan]]:
-    """Return the steps between two training records and the lenses of a run that begins."""
-    log_every = warm_up(spec, material, device)
-    trials = try_out(spec, material, device)
+def begin(
+    spec: RunSpec, material: Material, device: torch.device, choice: Choice
+) -> tuple[int, list[LensPlan]]:
+    """Return the steps between two training records and the lenses of a run that begins.
+
+    Both go by the pace of training, which is that of the chosen engine where it was measured.
+    """
+    log_every = warm_up(spec, material, device, choice.seconds)
+    trials = {
+        name: trial.beside_faster(choice.gain)
+        for name, trial in try_out(spec, material, device).items()
+    }
     return log_every, decide(spec.preset.lenses, len(material.train_set), trials)
 
 

@@ -168,7 +168,7 @@ class Work:
             used = train_part(arm, replicas, part, self.material, log, self.stepped, known)
             # The next part may be a single one, which is no stack.
             self.engines[arm.id] = used if len(part) > 1 else known
-            self.engine = "stack" if "stack" in (self.engine, used) else used
+            self.engine = max(self.engine, used, key=("", "loop", "graph", "stack").index)
             self.control.memory = peak_memory(self.material.train_set.device)
             del replicas
             release(self.material.train_set.device)
