@@ -23,6 +23,8 @@ A_CURVE = 20
 """Cells with braille dots, from which on a curve is drawn and not a sign."""
 
 LONGEST = 60.0
+QUESTION, ANSWER = b"\x1b[5n", "\x1b[0n"
+"""Are you well? I am (DSR 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,13 @@ class Sighting:
 
 
 class Recorded(Terminal):
-    """A terminal that reads at once and looks later."""
+    """A terminal that reads at once and looks later; it answers questions when it reads them."""
 
     def __init__(self, arguments: list[str], size: tuple[int, int], caches: Path) -> None:
         """Start `arguments` in Python; compiled modules go to `caches`, as an installation keeps them."""
         self.chunks: list[tuple[float, bytes]] = []
         self.received = 0
+        self._tail = b""
         self.began = time.perf_counter()
         super().__init__(arguments, *size, **python_environment(caches))
 
@@ -64,6 +67,7 @@ class Recorded(Terminal):
             return b""
         self.chunks.append((time.perf_counter(), data))
         self.received += len(data)
+        self._answer_in(data)
         return data
 
     def record_until(self, seen: Callable[[bytes], bool]) -> float:
@@ -80,6 +84,28 @@ class Recorded(Terminal):
             if not data and (ended or time.perf_counter() - self.began > LONGEST):
                 raise AssertionError(f"the terminal got {everything[-2000:]!r}")
         return self.chunks[-1][0] - self.began
+
+    def _answer_in(self, data: bytes) -> None:
+        """Answer the questions that end in `data`."""
+        seam = self._tail + data
+        for _ in range(seam.count(QUESTION)):
+            super().answer(ANSWER)
+        self._tail = b"" if seam.endswith(QUESTION) else seam[-len(QUESTION) + 1 :]
+
+    def answer(self, data: str) -> None:
+        """Say nothing when the emulator looks later: what was asked has been answered."""
+
+    def take(self, limit: int) -> int:
+        """Read `limit` bytes if they are there, and show them; return how many there were."""
+        data = os.read(self.master, limit) if self._readable(0) else b""
+        self.received += len(data)
+        self._answer_in(data)
+        self.feed(data)
+        return len(data)
+
+    def feed(self, data: bytes) -> None:
+        """Let the emulator read `data`."""
+        self._show(data)
 
     def look(self) -> None:
         """Let the emulator read what was kept."""

@@ -23,10 +23,11 @@ ROOT = Path(__file__).parents[2]
 
 
 class Terminal:
-    """The near end: what a user's terminal would be."""
+    """The near end: what a user's terminal would be. It answers when it is asked how it is."""
 
     def __init__(self, arguments: list[str], columns: int, rows: int, **environment: str) -> None:
         self.screen = pyte.Screen(columns, rows)
+        self.screen.write_process_input = self.answer
         self.stream = pyte.ByteStream(self.screen)
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -113,6 +114,11 @@ class Terminal:
     def press(self, keys: str) -> None:
         """Type."""
         os.write(self.master, keys.encode())
+
+    def answer(self, data: str) -> None:
+        """Answer a question that the emulator came to."""
+        with contextlib.suppress(OSError):  # who asked may have gone
+            os.write(self.master, data.encode())
 
     @property
     def text(self) -> str:

@@ -44,6 +44,9 @@ QUEUE_LIMIT = 9
 SMALL = 64
 """Longer writes than this are frames, which a repaint makes good; shorter ones may be commands."""
 
+REPAINT = 4
+"""Characters that a full repaint writes for each cell; if more wait, it is the lesser evil."""
+
 POLL = 0.05
 """Seconds between two looks at a stalled terminal."""
 
@@ -90,10 +93,10 @@ class ValtuiDriver(LinuxDriver):
             self._loop.call_later, self._pace.patience, self._hold_if_behind
         )
 
-    def _on_answer(self) -> None:
+    def _on_answer(self, at: float) -> None:
         if self._ending or self._gone:
             return
-        if self._pace.answered(time.monotonic()):
+        if self._pace.answered(at):
             self._ask()
         elif self._held_at is not None:
             self._let_go()
@@ -106,6 +109,8 @@ class ValtuiDriver(LinuxDriver):
             self._held_at = self._app.size
             self._app._begin_batch()
             self._loop.call_later(ASK_AGAIN, self._ask_again)
+            if self._queued_characters() > REPAINT * self._app.size.area:
+                self._start_dropping()
 
     def _ask_again(self) -> None:
         if self._ending or self._gone or self._held_at is None:
@@ -132,7 +137,7 @@ class ValtuiDriver(LinuxDriver):
         if self._pace.asked is not None and not self._gone:
             self._answered.wait(min(LAST_ANSWER, 2 * self._pace.patience))
         self._pace.forget()
-        super().disable_input()  # type: ignore[no-untyped-call]
+        super().disable_input()
 
     # Stalled terminals.
 
@@ -175,10 +180,7 @@ class ValtuiDriver(LinuxDriver):
         if not self._ending and (self._dropping or self._is_blocked()):
             queue = self._writer_thread._queue
             if len(data) > SMALL or queue.qsize() >= 2 * QUEUE_LIMIT:
-                if not self._dropping:
-                    self._dropping = True
-                    self._drop_queued(queue)
-                    self._loop.call_soon_threadsafe(self._await_drain)
+                self._start_dropping()
                 return
         if self._ending and self._dropping and self._writer_thread._queue.full():
             return  # nobody reads: leaving is more important than leaving tidily
@@ -186,9 +188,17 @@ class ValtuiDriver(LinuxDriver):
         if len(data) > SMALL and not self._ending and self._pace.wrote(time.monotonic()):
             self._ask()
 
-    @staticmethod
-    def _drop_queued(queue: Queue[str | None]) -> None:
-        """Take frames that wait out of the queue: the repaint shows all that they would."""
+    def _queued_characters(self) -> int:
+        """Return how much waits for the terminal in this process; the kernel and the line hold more."""
+        writer = self._writer_thread
+        return 0 if writer is None else sum(len(data or "") for data in list(writer._queue.queue))
+
+    def _start_dropping(self) -> None:
+        """Take frames that wait out of the queue, and drop further ones: a repaint shows all of them."""
+        if self._dropping or self._writer_thread is None:
+            return
+        self._dropping = True
+        queue: Queue[str | None] = self._writer_thread._queue
         kept: list[str | None] = []
         with contextlib.suppress(Empty):
             while True:
@@ -197,6 +207,7 @@ class ValtuiDriver(LinuxDriver):
                     kept.append(data)
         for data in kept:
             queue.put_nowait(data)
+        self._loop.call_soon_threadsafe(self._await_drain)
 
     def _await_drain(self) -> None:
         """Look again until all output is gone, then repaint what was dropped."""
@@ -287,7 +298,7 @@ class ValtuiDriver(LinuxDriver):
         """Take answers out of what was typed; return that, and what may be the beginning of an answer."""
         for _ in range(data.count(ANSWER)):
             self._answered.set()
-            self._loop.call_soon_threadsafe(self._on_answer)
+            self._loop.call_soon_threadsafe(self._on_answer, time.monotonic())
         typed = data.replace(ANSWER, b"")
         if self._pace.asked is not None:
             for length in range(len(ANSWER) - 1, 0, -1):
