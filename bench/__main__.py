@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import (
     arms,
+    engines,
     kills,
     long_session,
     machine,
@@ -23,6 +24,7 @@ PARTS = {
     "trainer": trainer,
     "where-time-goes": where_time_goes,
     "replicas": replicas,
+    "engines": engines,
     "screen": screen,
     "long-session": long_session,
     "kills": kills,

@@ -1,0 +1,156 @@
+"""The engines on CUDA: steps launched kernel by kernel (loop), replayed from CUDA graphs (graph), stacked (stack).
+
+A step of all replicas, from the gather of the images to the optimizer, on mnist5k with dropout 0.25;
+seed-cnn, and small-cnn with BatchNorm. Beside them, for one replica, what most people write: a
+`DataLoader` over tensors (shuffled, pinned, no workers), each batch sent to the device, the same fused
+optimizer, `loss.item()` once every 50 steps. All take turns; times are medians, ratios medians of turns
+with their least and largest.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader, TensorDataset
+
+from bench.replicas import MODELS, seconds
+from valtui_trainer.presets.types import Model, Preset
+from valtui_trainer.session.records import RunSpec
+from valtui_trainer.training.assemble import Material, build_model, build_replica, prepare
+from valtui_trainer.training.choose_engine import ENGINES, wait
+from valtui_trainer.training.devices import open_device
+from valtui_trainer.training.ensemble import Engine, Ensemble
+from valtui_trainer.training.optimization import build_optimizer
+
+ROUNDS = 7
+SECONDS = 0.3
+BATCHES = (32, 128)
+REPLICAS = (1, 4, 16)
+WARM_UP_STEPS = 8
+LOOKED_AT_EVERY = 50
+WITHOUT_CUDA = (
+    "Graphs need CUDA, and this machine has none: nothing was measured. That replays take the loop's "
+    "steps is tested without (`tests/training/test_graphed.py`)."
+)
+
+Timed = Callable[[int], float]
+"""Takes so many steps; returns the seconds of one."""
+
+
+def timed_engine(name: Engine, count: int, spec: RunSpec, material: Material) -> Timed:
+    """Return the engine `name` with `count` fresh replicas, warmed up."""
+    device = material.train_set.device
+    replicas = [
+        build_replica(spec, seed, material, device, LOOKED_AT_EVERY) for seed in range(count)
+    ]
+    ensemble: Ensemble = ENGINES[name](replicas)
+    ensemble.train_mode()
+    ensemble.begin_epoch(material.train_set)
+    seconds(ensemble, material, WARM_UP_STEPS)
+    if ensemble.trouble:
+        raise RuntimeError(f"{name}: {ensemble.trouble}")
+    return partial(seconds, ensemble, material)
+
+
+def timed_plain_loop(spec: RunSpec, material: Material) -> Timed:
+    """Return the plain loop over a `DataLoader`, warmed up."""
+    device = material.train_set.device
+    images, labels = material.train_set.batch(torch.arange(len(material.train_set), device=device))
+    loader = DataLoader(
+        TensorDataset(images.cpu(), labels.cpu()),
+        batch_size=spec.preset.batch_size, shuffle=True, drop_last=True, pin_memory=True,
+    )  # fmt: skip
+    model = build_model(spec, 0, material.shape, material.classes).to(device).train()
+    optimizer = build_optimizer(model.parameters(), spec.preset, device)
+
+    def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        while True:
+            yield from loader
+
+    endless = batches()
+
+    def steps(count: int) -> float:
+        wait(device)
+        began = time.perf_counter()
+        for number, (some, theirs) in enumerate(islice(endless, count)):
+            loss = functional.cross_entropy(
+                model(some.to(device, non_blocking=True)), theirs.to(device, non_blocking=True)
+            )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            if number % LOOKED_AT_EVERY == 0:
+                loss.item()
+        wait(device)
+        return (time.perf_counter() - began) / count
+
+    steps(WARM_UP_STEPS)
+    return steps
+
+
+def row(name: str, batch: int, count: int, timed: dict[str, Timed]) -> str:
+    """Return one row: milliseconds of each, and the loop's and plain loop's time over the graph's."""
+    steps = max(20, int(SECONDS / timed["loop"](20)))
+    turns = [{who: work(steps) for who, work in timed.items()} for _ in range(ROUNDS)]
+
+    def milliseconds(who: str) -> str:
+        return f"{1e3 * statistics.median(t[who] for t in turns):.3f}" if who in timed else "-"
+
+    def over_graph(who: str) -> str:
+        if who not in timed:
+            return "-"
+        ratios = sorted(turn[who] / turn["graph"] for turn in turns)
+        return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
+
+    cells = [
+        *map(milliseconds, ("DataLoader", "loop", "graph", "stack")),
+        *map(over_graph, ("DataLoader", "loop", "stack")),
+    ]
+    return f"| {name}, batch {batch}, {count} | {' | '.join(cells)} |"
+
+
+def measure(name: str, model: Model, batch: int, device_name: str) -> Iterator[str]:
+    """Yield the rows of one model and batch size."""
+    spec = RunSpec(
+        id="bench", preset_name="bench", preset=Preset(model=model, batch_size=batch), seeds=[0],
+        device=device_name, threads=1, position=0, session="bench",
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        material = prepare(spec, Path(folder), open_device(device_name, 1))
+    for count in REPLICAS:
+        timed: dict[str, Timed] = (
+            {"DataLoader": timed_plain_loop(spec, material)} if count == 1 else {}
+        )
+        engines: tuple[Engine, ...] = ("loop", "graph", "stack") if count > 1 else ("loop", "graph")
+        for engine in engines:
+            timed[engine] = timed_engine(engine, count, spec, material)
+        yield row(name, batch, count, timed)
+
+
+def main() -> list[str]:
+    """Return the table; without CUDA, why there is none."""
+    if not torch.cuda.is_available():
+        return [WITHOUT_CUDA]
+    heads = (
+        "| model, batch, replicas | DataLoader, ms | loop, ms | graph, ms | stack, ms "
+        "| DataLoader over graph | loop over graph | stack over graph |"
+    )
+    lines = [heads, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for name in ("seed-cnn", "small-cnn + BatchNorm"):
+        for batch in BATCHES:
+            for line in measure(name, MODELS[name], batch, "cuda:0"):
+                lines.append(line)
+                print(line, flush=True)
+    return lines
+
+
+if __name__ == "__main__":
+    print("\n".join(main()))
