@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from valtui_trainer.training.allocator import keep_freed_memory
+
 NOT_TO_THE_BIT = (
     "On CUDA the order of some sums is not fixed: two runs of one seed may differ in the last bits."
 )
@@ -12,8 +14,9 @@ NOT_TO_THE_BIT = (
 def open_device(name: str, threads: int) -> torch.device:
     """Return the torch device `name` (`cpu` or `cuda:i`), set up for a run.
 
-    On the CPU the number of threads is fixed, so that the same seed gives the same bits. On CUDA
-    the fastest kernels are taken, whose sums may differ in the last bits from run to run.
+    On the CPU the number of threads is fixed, so that the same seed gives the same bits, and freed
+    memory stays with the process. On CUDA the fastest kernels are taken, whose sums may differ in the
+    last bits from run to run.
     """
     torch.set_num_threads(threads)
     device = torch.device(name)
@@ -21,6 +24,8 @@ def open_device(name: str, threads: int) -> torch.device:
         torch.cuda.set_device(device)
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
+    else:
+        keep_freed_memory()
     return device
 
 
