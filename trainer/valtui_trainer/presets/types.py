@@ -165,6 +165,8 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         deadline: seconds the training loop may be silent before it counts as hung (null: automatic).
         stop_on_nan: end the run when a loss is not finite.
         precision: float32, or bfloat16 (autocast, CUDA only).
+        compile: torch.compile the network before the first step, which takes a minute or so; pays only
+            where steps are many. Losses are the same within rounding.
         seeds: how many seeds (0, 1, …), or which.
     """
 
@@ -192,6 +194,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     deadline: Positive | None = None
     stop_on_nan: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
     seeds: (
         Annotated[int, Meta(ge=1, le=1000)]
         | Annotated[list[Seed], Meta(min_length=1, max_length=1000)]

@@ -39,6 +39,8 @@ ONE = "there is one replica"
 ON_CPU = "on the CPU each is to the bit what it would be alone, and most nets are no faster stacked"
 """A rule, measured by `python -m bench replicas`: only tiny nets gain."""
 
+COMPILED = "a compiled network is neither recorded nor stacked"
+
 MOST_TRIED = 4
 """How many are tried: where four are faster stacked, eight are, and copies take time and memory."""
 
@@ -101,6 +103,8 @@ def choose(replicas: Sequence[Replica], batches: Batches, engine: Wanted = "auto
         if why_not:
             raise CannotStackError(why_not)
         return Choice(engine)
+    if engine == "auto" and replicas[0].preset.compile:
+        return Choice("loop", COMPILED)
     if engine == "auto" and on_cuda:
         return tried(replicas, batches)
     if len(replicas) == 1:
