@@ -12,7 +12,10 @@ from torch.utils._pytree import tree_leaves
 from valtui_trainer.training.recording import Recording, Work
 
 aten = torch.ops.aten
-WAITING = {aten._local_scalar_dense.default, aten.nonzero.default, aten.equal.default}
+WAITING = {
+    aten._local_scalar_dense.default, aten.nonzero.default, aten.equal.default,
+    aten.masked_select.default, aten._unique2.default,
+}  # fmt: skip
 
 
 class Tape:
@@ -59,6 +62,17 @@ class Tape:
         return Recording(result, replay)
 
 
+class NoWaits(TorchDispatchMode):
+    """Fails where the host reads a value from the device, for which it would have to wait."""
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Do an operation, unless it waits."""
+        refuse_to_wait(operation)
+        return operation(*args, **(kwargs or {}))
+
+
 class Noted(TorchDispatchMode):
     """The operations of some work, in their order, with the tensors they took and gave."""
 
@@ -75,8 +89,7 @@ class Noted(TorchDispatchMode):
     ) -> Any:
         """Do an operation and note it."""
         kwargs = kwargs or {}
-        if operation in WAITING:
-            raise RuntimeError("operation not permitted when stream is capturing")
+        refuse_to_wait(operation)
         if torch.Tag.nondeterministic_seeded in operation.tags:
             source = kwargs.get("generator")  # in a wrapper of its own, hence by its seed
             if source is None or source.initial_seed() not in self._seeds:
@@ -107,6 +120,12 @@ class Noted(TorchDispatchMode):
             for old, new in zip(tensors_of(before), tensors_of(found), strict=True):
                 if old.untyped_storage().data_ptr() != new.untyped_storage().data_ptr():
                     old.copy_(new)
+
+
+def refuse_to_wait(operation: Any) -> None:
+    """Raise for an operation whose result, or the size of whose result, the host has to wait for."""
+    if operation in WAITING:
+        raise RuntimeError(f"{operation}: operation not permitted when stream is capturing")
 
 
 def tensors_of(nest: object) -> list[torch.Tensor]:

@@ -45,8 +45,9 @@ def fit(replicas: int, one: Footprint, free: int, *, stacked: bool = True) -> li
         replicas: how many there are, at least one.
         one: what each takes.
         free: bytes of memory that are free.
-        stacked: whether a part takes its steps in one go, each replica with activations of its own;
-            in the loop they come one after another.
+        stacked: whether a part may take its steps in one go, each replica with activations of its own;
+            in the loop they come one after another. Recorded steps share the memory of theirs, beside
+            the loop's: less, but for a single replica, which without room for that takes the loop.
     """
     room = int(USABLE * free)
     if stacked:
