@@ -23,6 +23,7 @@ A_CURVE = 20
 """Cells with braille dots, from which on a curve is drawn and not a sign."""
 
 LONGEST = 60.0
+LINE = 256 * 1024
 QUESTION, ANSWER = b"\x1b[5n", "\x1b[0n"
 """Are you well? I am (DSR 5)."""
 
@@ -47,7 +48,7 @@ class Recorded(Terminal):
         """Start `arguments` in Python; compiled modules go to `caches`, as an installation keeps them."""
         self.chunks: list[tuple[float, bytes]] = []
         self.received = 0
-        self._tail = b""
+        self._tail = self._line = b""
         self.began = time.perf_counter()
         super().__init__(arguments, *size, **python_environment(caches))
 
@@ -59,12 +60,14 @@ class Recorded(Terminal):
 
     def record_once(self, seconds: float) -> bytes:
         """Keep the next bytes, if any arrive within so many seconds; return them."""
-        if not self._readable(seconds):
-            return b""
-        try:
-            data = os.read(self.master, 65536)
-        except OSError:
-            return b""
+        data, self._line = self._line, b""
+        if not data:
+            if not self._readable(seconds):
+                return b""
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                return b""
         self.chunks.append((time.perf_counter(), data))
         self.received += len(data)
         self._answer_in(data)
@@ -95,13 +98,14 @@ class Recorded(Terminal):
     def answer(self, data: str) -> None:
         """Say nothing when the emulator looks later: what was asked has been answered."""
 
-    def take(self, limit: int) -> int:
-        """Read `limit` bytes if they are there, and show them; return how many there were."""
-        data = os.read(self.master, limit) if self._readable(0) else b""
+    def take(self, limit: int) -> None:
+        """Show the next `limit` bytes of a slow line, which holds LINE bytes as SSH and a network do."""
+        while len(self._line) < LINE and self._readable(0) and (data := os.read(self.master, 4096)):
+            self._line += data
+        data, self._line = self._line[:limit], self._line[limit:]
         self.received += len(data)
         self._answer_in(data)
         self.feed(data)
-        return len(data)
 
     def feed(self, data: bytes) -> None:
         """Let the emulator read `data`."""

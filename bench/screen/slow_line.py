@@ -1,11 +1,12 @@
 """A line that stalls, and one that takes 2,000 bytes a second, while four runs grow by ten points a second.
 
-Read at full speed until all is drawn, then the line changes. The stalled one is read by nobody for ten
-seconds, while a person presses a key; then all is read as fast as it comes. Bytes until the screen is
-current again: up to those after which every run shows the progress that it had when reading went on.
-The slow one gets 200 bytes each tenth of a second. How old the screen is, is told by the progress that
-it shows (a percent is a second here) against what was written; at full speed it is about one second,
-for progress is looked at once a second. Queued is what the app has written and nobody has read.
+All is read at full speed until it is drawn, then the line changes. The stalled one is read by nobody for
+ten seconds, while a person presses a key. Of the slow one 200 bytes come through each tenth of a second,
+and up to 256 KiB more can be on their way, as an SSH server and a network hold them; after 20 seconds a
+person presses a key. Then all is read as fast as it comes, and a key is pressed again. A screen is current
+when every run shows the progress that it had when reading at full speed began. How old a screen is, is
+told by the progress that it shows (a percent is a second here) against what was written; at full speed
+that is about one second, for progress is looked at once a second.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyte
@@ -23,13 +23,17 @@ ROOT = Path(__file__).parents[2]
 
 
 class Terminal:
-    """The near end: what a user's terminal would be. It answers when it is asked how it is."""
+    """The near end: what a user's terminal would be. It answers when it is asked how it is, or is mute."""
 
-    def __init__(self, arguments: list[str], columns: int, rows: int, **environment: str) -> None:
+    def __init__(
+        self, arguments: list[str], columns: int, rows: int, mute: bool = False, **environment: str
+    ) -> None:
         self.screen = pyte.Screen(columns, rows)
-        self.screen.write_process_input = self.answer
+        if not mute:
+            self.screen.write_process_input = self.answer
         self.stream = pyte.ByteStream(self.screen)
         self.master, slave = pty.openpty()
+        self.name = os.ttyname(slave)
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         inherited = {
             name: text
@@ -95,6 +99,12 @@ class Terminal:
                 self._show(data)
         return received
 
+    def read_little(self, limit: int) -> bytes:
+        """What is there, but not more than `limit` bytes: a slow line."""
+        data = os.read(self.master, limit) if self._readable(0) else b""
+        self._show(data)
+        return data
+
     def _readable(self, seconds: float) -> bool:
         """Whether something arrives within so many seconds; a poll bears any number of open files."""
         poll = select.poll()
@@ -137,6 +147,20 @@ class Terminal:
                 ]
             )
         return rows
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size, as a window that is dragged."""
+        self.screen.resize(rows, columns)
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @contextlib.contextmanager
+    def far_end(self) -> Iterator[int]:
+        """Hold the far end open, as a shell does that waits for its command."""
+        descriptor = os.open(self.name, os.O_RDWR | os.O_NOCTTY)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def hang_up(self) -> None:
         """Close the near end, as a closed window does."""

@@ -18,11 +18,11 @@ LIMIT = 5.0
 
 @contextlib.contextmanager
 def streaming(
-    mode: str, columns: int = 100, rows: int = 30, **environment: str
+    mode: str, columns: int = 100, rows: int = 30, mute: bool = False, **environment: str
 ) -> Iterator[Terminal]:
     """`streaming_app.py` in a terminal of its own, its first data on the screen."""
     program = str(Path(__file__).with_name("streaming_app.py"))
-    terminal = Terminal([program, mode], columns, rows, **environment)
+    terminal = Terminal([program, mode], columns, rows, mute, **environment)
     try:
         terminal.read_until(lambda: "panel 3" in terminal.text and "┤" in terminal.text)
         yield terminal
@@ -80,6 +80,81 @@ def test_a_stalled_terminal_gets_the_newest_frame_and_hardly_any_stale_ones() ->
         terminal.press("q")
         terminal.read(0.3)
         assert terminal.process.wait(LIMIT) == 0
+
+
+def crawl(terminal: Terminal, times: int, taken: int) -> int:
+    """Press n so often, and read few bytes after each; the step that the app is at then."""
+    goal = step(terminal) + 4 * times
+    for _ in range(times):
+        terminal.press("n")
+        terminal.wait(0.04)
+        terminal.read_little(taken)
+    return goal
+
+
+def test_a_slow_line_gets_the_newest_state_and_no_queue_of_frames() -> None:
+    with streaming("frames") as terminal:
+        terminal.press("m")
+        terminal.read_until(lambda: step(terminal) == 340)
+        terminal.read(0.5)
+        goal = crawl(terminal, times=60, taken=100)
+
+        shown: list[int] = []
+        queued = terminal.read_until(lambda: shown.append(step(terminal)) or shown[-1] == goal)
+
+        assert len(set(shown)) <= 4, shown
+        assert len(queued) < 15_000
+
+
+def test_the_screen_after_a_slow_line_is_the_one_that_a_full_repaint_draws() -> None:
+    with streaming("frames") as terminal:
+        goal = crawl(terminal, times=30, taken=60)
+        terminal.read_until(lambda: step(terminal) == goal)
+        terminal.read(0.3)
+        updated = terminal.cells()
+
+        terminal.press("f")
+        repainted = len(terminal.read(0.3))
+
+        assert repainted > 5_000
+        assert terminal.cells() == updated
+
+
+def test_a_resize_while_the_terminal_is_behind_is_drawn_when_it_is_not() -> None:
+    with streaming("frames") as terminal:
+        crawl(terminal, times=20, taken=20)
+
+        terminal.resize(80, 24)
+        terminal.read_until(lambda: terminal.text.count("╰") == 4)
+
+        terminal.read(0.5)
+        drawn = terminal.cells()
+        terminal.press("f")
+        terminal.read(0.5)
+        assert terminal.cells() == drawn
+
+
+def test_a_terminal_that_gives_no_answers_is_drawn_to_all_the_same() -> None:
+    with streaming("frames", mute=True) as terminal:
+        sizes = grow(terminal, 5)
+
+        assert all(sizes)
+        terminal.press("q")
+        terminal.read(0.5)
+        assert terminal.process.wait(LIMIT) == 0
+
+
+def test_the_shell_gets_no_answer_that_was_meant_for_the_app() -> None:
+    with streaming("frames") as terminal, terminal.far_end() as shell:
+        terminal.press("nq")
+        terminal.wait(0.1)
+
+        while terminal.process.poll() is None:
+            terminal.read(0.05)
+
+        os.set_blocking(shell, False)
+        with pytest.raises(BlockingIOError):
+            os.read(shell, 100)
 
 
 def test_keys_work_while_the_terminal_takes_no_output() -> None:
