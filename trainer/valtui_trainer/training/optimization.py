@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from valtui_trainer.presets.types import Preset, Schedule
+from valtui_trainer.training.optimizers import SGD, Adam, AdamW
 
 
 def build_optimizer(
@@ -18,7 +19,7 @@ def build_optimizer(
     settings = preset.optimizer
     kept = [parameter for parameter in parameters if parameter.requires_grad]
     if settings.name == "sgd":
-        return torch.optim.SGD(
+        return SGD(
             kept,
             lr=preset.learning_rate,
             momentum=settings.momentum,
@@ -26,7 +27,7 @@ def build_optimizer(
             weight_decay=preset.weight_decay,
             fused=True,
         )
-    kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
+    kind = AdamW if settings.name == "adamw" else Adam
     return kind(
         kept,
         lr=preset.learning_rate,
