@@ -1,4 +1,4 @@
-"""The engines on CUDA: steps launched kernel by kernel (loop), replayed from CUDA graphs (graph), stacked (stack).
+"""The engines on CUDA: steps launched kernel by kernel (loop), replayed from CUDA graphs (graph), stacked, or both.
 
 A step of all replicas, from the gather of the images to the optimizer, on mnist5k with dropout 0.25;
 seed-cnn, and small-cnn with BatchNorm. Beside them, for one replica, what most people write: a
@@ -25,7 +25,7 @@ from bench.replicas import MODELS, seconds
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import Material, build_model, build_replica, prepare
-from valtui_trainer.training.choose_engine import ENGINES, wait
+from valtui_trainer.training.choose_engine import ENGINES, FOR_ONE, wait
 from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.optimization import build_optimizer
@@ -104,15 +104,17 @@ def row(name: str, batch: int, count: int, timed: dict[str, Timed]) -> str:
     def milliseconds(who: str) -> str:
         return f"{1e3 * statistics.median(t[who] for t in turns):.3f}" if who in timed else "-"
 
-    def over_graph(who: str) -> str:
+    def over(who: str, other: str) -> str:
         if who not in timed:
             return "-"
-        ratios = sorted(turn[who] / turn["graph"] for turn in turns)
+        ratios = sorted(turn[who] / turn[other] for turn in turns)
         return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
 
     cells = [
-        *map(milliseconds, ("DataLoader", "loop", "graph", "stack")),
-        *map(over_graph, ("DataLoader", "loop", "stack")),
+        *map(milliseconds, ("DataLoader", *ENGINES)),
+        over("DataLoader", "graph"),
+        over("loop", "graph"),
+        over("stack", "graph-stack"),
     ]
     return f"| {name}, batch {batch}, {count} | {' | '.join(cells)} |"
 
@@ -129,7 +131,7 @@ def measure(name: str, model: Model, batch: int, device_name: str) -> Iterator[s
         timed: dict[str, Timed] = (
             {"DataLoader": timed_plain_loop(spec, material)} if count == 1 else {}
         )
-        engines: tuple[Engine, ...] = ("loop", "graph", "stack") if count > 1 else ("loop", "graph")
+        engines: tuple[Engine, ...] = tuple(ENGINES) if count > 1 else FOR_ONE
         for engine in engines:
             timed[engine] = timed_engine(engine, count, spec, material)
         yield row(name, batch, count, timed)
@@ -140,10 +142,10 @@ def main() -> list[str]:
     if not torch.cuda.is_available():
         return [WITHOUT_CUDA]
     heads = (
-        "| model, batch, replicas | DataLoader, ms | loop, ms | graph, ms | stack, ms "
-        "| DataLoader over graph | loop over graph | stack over graph |"
+        "| model, batch, replicas | DataLoader, ms | loop, ms | graph, ms | stack, ms | graph-stack, ms "
+        "| DataLoader over graph | loop over graph | stack over graph-stack |"
     )
-    lines = [heads, "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    lines = [heads, f"|{9 * ' --- |'}"]
     for name in ("seed-cnn", "small-cnn + BatchNorm"):
         for batch in BATCHES:
             for line in measure(name, MODELS[name], batch, "cuda:0"):

@@ -20,8 +20,9 @@ from valtui_trainer.presets.types import Augmentation, Lenses, Model, Optimizer,
 from valtui_trainer.training import checkpoint
 from valtui_trainer.training.data.feeder import DeviceSet
 from valtui_trainer.training.ensemble import Ensemble
-from valtui_trainer.training.graphed import Graphed
+from valtui_trainer.training.graphed import Graphed, GraphedStack
 from valtui_trainer.training.replica import Replica, clone
+from valtui_trainer.training.stacked import Stacked
 
 SEEDS = (3, 4)
 LIVELY = Augmentation(rotation=20, shift_x=0.2, flip=True, zoom=0.1, brightness=0.2, contrast=0.2)
@@ -61,12 +62,15 @@ def epoch(ensemble: Ensemble, data: DeviceSet, rate: float = EXACT_RATE) -> torc
     return torch.cat(figures)
 
 
+@pytest.mark.parametrize(("plain", "replayed"), [(Ensemble, Graphed), (Stacked, GraphedStack)])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_steps_are_those_of_the_loop_to_the_bit_in_every_epoch(name: str) -> None:
+def test_steps_are_those_that_are_not_replayed_to_the_bit_in_every_epoch(
+    name: str, plain: type[Ensemble], replayed: type[Graphed]
+) -> None:
     dtype = torch.float32 if name == "bfloat16" else torch.float64
     settings, data, tape = small_preset(**SETTINGS[name]), random_images(dtype=dtype), Tape()
-    loop = Ensemble(replicas(settings, dtype=dtype))
-    graph = Graphed(replicas(settings, dtype=dtype), recorder=tape)
+    loop = plain(replicas(settings, dtype=dtype))
+    graph = replayed(replicas(settings, dtype=dtype), recorder=tape)
 
     for number in range(5):
         expected, found = epoch(loop, data), epoch(graph, data)
@@ -171,13 +175,16 @@ def test_where_recording_fails_steps_go_on_as_the_loops_and_it_is_said(
 
     assert same(graph.replicas[0].state(), loop.replicas[0].state())
     assert "stream is capturing" in graph.trouble
-    assert "batches of 32 go on as the loop's" in capsys.readouterr().err
+    assert "those on 32 images go on as they were" in capsys.readouterr().err
     assert (tape.recordings, tape.replays) == (0, 0)
 
 
-def test_recordings_that_nobody_holds_give_their_memory_back_at_once() -> None:
+@pytest.mark.parametrize("replayed", [Graphed, GraphedStack])
+def test_recordings_that_nobody_holds_give_their_memory_back_at_once(
+    replayed: type[Graphed],
+) -> None:
     data = random_images()
-    graph = Graphed(replicas(small_preset(model=BATCHNORM)), recorder=Tape())
+    graph = replayed(replicas(small_preset(model=BATCHNORM)), recorder=Tape())
     for _ in range(3):
         epoch(graph, data)
     held = [weakref.ref(graph), weakref.ref(graph.replicas[0]), weakref.ref(graph._steps[0])]
@@ -200,9 +207,10 @@ def digits_preset(digits: Path, **settings: object) -> Preset:
 
 def bench(home: Path, settings: Preset, engine: str) -> Bench:
     """Return a loop of two seeds on the engine `engine`, a tape standing in for CUDA graphs."""
-    made = Bench(home, settings, (0, 1), engine="loop" if engine == "graph" else engine)  # type: ignore[arg-type]
-    if engine == "graph":
-        made.loop.ensemble = Graphed(made.loop.replicas, recorder=Tape())
+    kind = {"graph": Graphed, "graph-stack": GraphedStack}.get(engine)
+    made = Bench(home, settings, (0, 1), engine="loop" if kind else engine)  # type: ignore[arg-type]
+    if kind is not None:
+        made.loop.ensemble = kind(made.loop.replicas, recorder=Tape())
     return made
 
 
@@ -218,7 +226,10 @@ OPTIMIZERS = {"adam": Optimizer(), "sgd": Optimizer(name="sgd", momentum=0.9)}
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize(("begun", "other"), [("loop", "graph"), ("graph", "loop")])
+@pytest.mark.parametrize(
+    ("begun", "other"),
+    [("loop", "graph"), ("graph", "loop"), ("stack", "graph-stack"), ("graph-stack", "stack")],
+)
 @pytest.mark.parametrize("steps", [0, 17])
 def test_a_run_goes_on_on_the_other_engine_to_the_bit(
     home: Path, digits: Path, begun: str, other: str, optimizer: str, steps: int
@@ -235,9 +246,10 @@ def test_a_run_goes_on_on_the_other_engine_to_the_bit(
     assert same(resumed.loop.state()["replicas"], whole.loop.state()["replicas"])
 
 
-def test_a_stack_goes_on_from_a_graph(home: Path, digits: Path) -> None:
+@pytest.mark.parametrize("other", ["stack", "graph-stack"])
+def test_a_stack_goes_on_from_a_graph(home: Path, digits: Path, other: str) -> None:
     settings = digits_preset(digits)
-    graph, stack = bench(home, settings, "graph"), bench(home, settings, "stack")
+    graph, stack = bench(home, settings, "graph"), bench(home, settings, other)
     graph.advance(9)
 
     stack.loop.load_state(through_a_file(graph))
@@ -260,13 +272,16 @@ cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 
 @pytest.mark.cuda
 @cuda
+@pytest.mark.parametrize("replayed", [Graphed, GraphedStack])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_graphs_on_cuda_take_the_loops_steps_and_draw_what_it_draws(name: str) -> None:
+def test_graphs_on_cuda_take_the_loops_steps_and_draw_what_it_draws(
+    name: str, replayed: type[Graphed]
+) -> None:
     dtype = torch.float32 if name == "bfloat16" else torch.float64
     settings = small_preset(**SETTINGS[name])
     data = random_images(device=torch.device("cuda"), dtype=dtype)
     loop = Ensemble(replicas(settings, "cuda", dtype))
-    graph = Graphed(replicas(settings, "cuda", dtype))
+    graph = replayed(replicas(settings, "cuda", dtype))
     tolerance = 0.1 if name == "bfloat16" else 1e-5
 
     for _ in range(5):
@@ -285,11 +300,14 @@ def test_graphs_on_cuda_take_the_loops_steps_and_draw_what_it_draws(name: str) -
 
 @pytest.mark.cuda
 @cuda
+@pytest.mark.parametrize("replayed", [Graphed, GraphedStack])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_on_cuda_a_state_goes_from_graph_to_loop_and_back(optimizer: str) -> None:
+def test_on_cuda_a_state_goes_from_graph_to_loop_and_back(
+    optimizer: str, replayed: type[Graphed]
+) -> None:
     settings = small_preset(model=BATCHNORM, augmentation=LIVELY, optimizer=OPTIMIZERS[optimizer])
     data = random_images(device=torch.device("cuda"))
-    graph = Graphed(replicas(settings, "cuda"))
+    graph = replayed(replicas(settings, "cuda"))
     loop = Ensemble(replicas(settings, "cuda"))
     for _ in range(4):
         epoch(graph, data)

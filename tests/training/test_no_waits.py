@@ -17,7 +17,7 @@ from support.training import Bench
 from valtui_trainer.presets.types import Augmentation, Lenses, Model, Preset
 from valtui_trainer.training.choose_engine import Wanted
 from valtui_trainer.training.ensemble import Ensemble
-from valtui_trainer.training.graphed import Graphed
+from valtui_trainer.training.graphed import Graphed, GraphedStack
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.stacked import Stacked
 
@@ -25,7 +25,7 @@ BATCHNORM = Model(name="small-cnn", width=4, batchnorm=True, dropout=0.3)
 LIVELY = Augmentation(rotation=20, shift_x=0.2, flip=True, zoom=0.1, brightness=0.2, contrast=0.2)
 
 
-@pytest.mark.parametrize("engine", ["loop", "graph", "stack"])
+@pytest.mark.parametrize("engine", ["loop", "graph", "stack", "graph-stack"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_steps_of_an_epoch_hand_no_value_to_the_host(
     home: Path, digits: Path, engine: Wanted, precision: str
@@ -35,9 +35,10 @@ def test_steps_of_an_epoch_hand_no_value_to_the_host(
         augmentation=LIVELY, lenses=Lenses(averaged_weights=True, most=1e9),
         precision=precision,  # type: ignore[arg-type]
     )  # fmt: skip
-    bench = Bench(home, settings, (0, 1), engine="loop" if engine == "graph" else engine)
-    if engine == "graph":
-        bench.loop.ensemble = Graphed(bench.loop.replicas, recorder=Tape())
+    kind = {"graph": Graphed, "graph-stack": GraphedStack}.get(engine)
+    bench = Bench(home, settings, (0, 1), engine="loop" if kind else engine)
+    if kind is not None:
+        bench.loop.ensemble = kind(bench.loop.replicas, recorder=Tape())
     an_epoch = bench.loop.timetable.steps_per_epoch
     for _ in range(5 * an_epoch):  # by when kernels are loaded and both sizes of batch recorded
         bench.loop.one_step()
@@ -78,6 +79,7 @@ def drawing_from_torchs_own(device: torch.device) -> list[Replica]:
         (Ensemble, drawing_from_torchs_own),
         (Graphed, replicas),
         (Stacked, replicas),
+        (GraphedStack, replicas),
     ],
 )
 def test_steps_of_an_epoch_on_cuda_do_not_synchronise(

@@ -18,22 +18,30 @@ from valtui_trainer.training.data.feeder import DeviceSet
 from valtui_trainer.training.dropout import OURS, uses_global_random
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
-from valtui_trainer.training.graphed import WARM_UP_STEPS as STEPS_BEFORE_RECORDING
-from valtui_trainer.training.graphed import Graphed
+from valtui_trainer.training.graphed import Graphed, GraphedStack
 from valtui_trainer.training.lenses.untouched import same_generators
 from valtui_trainer.training.models import reason
+from valtui_trainer.training.recorded_steps import WARM_UP_STEPS as STEPS_BEFORE_RECORDING
 from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica, trained
 from valtui_trainer.training.stacked import Stacked
 from valtui_trainer.training.stacking import CannotStackError
 
-Wanted = Literal["auto", "loop", "graph", "stack"]
-ENGINES: dict[Engine, type[Ensemble]] = {"graph": Graphed, "stack": Stacked, "loop": Ensemble}
+Wanted = Literal["auto", "loop", "graph", "stack", "graph-stack"]
+ENGINES: dict[Engine, type[Ensemble]] = {
+    "loop": Ensemble,
+    "graph": Graphed,
+    "stack": Stacked,
+    "graph-stack": GraphedStack,
+}
 TRIED: dict[Engine, str] = {
+    "loop": "launched kernel by kernel",
     "graph": "replayed from CUDA graphs",
     "stack": "stacked",
-    "loop": "launched kernel by kernel",
+    "graph-stack": "stacked and replayed from CUDA graphs",
 }
+FOR_ONE: tuple[Engine, ...] = ("loop", "graph")
+"""Those for one replica, which is never stacked."""
 
 ONE = "there is one replica"
 ON_CPU = "on the CPU each is to the bit what it would be alone, and most nets are no faster stacked"
@@ -89,19 +97,16 @@ def choose(replicas: Sequence[Replica], batches: Batches, engine: Wanted = "auto
     generators are left as they are. One replica is never stacked.
 
     Raises:
-        CannotRecordError: the engine "graph" was asked for, and a step of these cannot be recorded.
-        CannotStackError: the engine "stack" was asked for, and these replicas cannot be stacked.
+        CannotRecordError: an engine of graphs was asked for, and a step of these cannot be recorded.
+        CannotStackError: one that stacks was asked for, and these replicas cannot be stacked.
     """
     on_cuda = batches.device.type == "cuda"
-    if engine == "graph":
-        why_not = cannot_be_recorded(replicas[0], batches) if on_cuda else "graphs need CUDA"
-        if why_not:
-            raise CannotRecordError(why_not)
-        return Choice(engine)
-    if engine == "stack" and len(replicas) > 1:
-        why_not = cannot_be_stacked(replicas[0].model)
-        if why_not:
-            raise CannotStackError(why_not)
+    if len(replicas) == 1 and engine == "graph-stack":
+        engine = "graph"
+    if engine in ("graph", "graph-stack") and not on_cuda:
+        raise CannotRecordError("graphs need CUDA")
+    if engine in ("graph", "graph-stack") or (engine == "stack" and len(replicas) > 1):
+        refuse_what_cannot_be(engine, replicas[0], batches)
         return Choice(engine)
     if engine == "auto" and replicas[0].preset.compile:
         return Choice("loop", COMPILED)
@@ -116,13 +121,11 @@ def engine_in_words(ensemble: Ensemble) -> str:
     """Return which engine trains an ensemble, and why, a sentence."""
     count = len(ensemble.replicas)
     who = f"{count} replicas take each step" if count > 1 else "One replica takes each step"
-    if ensemble.name == "stack":
-        how = "in one go"
-    elif count == 1:
+    if count == 1:
         how = TRIED[ensemble.name]
     else:
-        how = "one after another"
-        how += f", {TRIED['graph']}" if ensemble.name == "graph" else ""
+        how = "in one go" if "stack" in ensemble.name else "one after another"
+        how += f", {TRIED['graph']}" if "graph" in ensemble.name else ""
     why = f": {ensemble.reason}" if ensemble.reason else ""
     return f"{who} {how}{why}."
 
@@ -130,11 +133,9 @@ def engine_in_words(ensemble: Ensemble) -> str:
 def tried(replicas: Sequence[Replica], batches: Batches) -> Choice:
     """Return the fastest engine that finds what the loop finds, and is worth it; the loop otherwise."""
     seconds: dict[Engine, float] = {}
-    why_not: list[str] = []
+    why_not: dict[str, Engine] = {}
     expected: torch.Tensor | None = None
-    names: tuple[Engine, ...] = (
-        ("loop", "graph", "stack") if len(replicas) > 1 else ("loop", "graph")
-    )
+    names = FOR_ONE if len(replicas) == 1 else tuple(ENGINES)
     with same_generators(batches.device):
         for name in names:
             found = trial(name, replicas, batches, expected)
@@ -144,13 +145,14 @@ def tried(replicas: Sequence[Replica], batches: Batches) -> Choice:
             elif expected is None:
                 return Choice("loop", f"no engine can be tried on this model ({found})")
             else:
-                why_not.append(f"; not {TRIED[name]}: {found}")
+                why_not.setdefault(found, name)
     fastest = min(seconds, key=lambda name: seconds[name])
     chosen: Engine = fastest if seconds["loop"] > WORTH * seconds[fastest] else "loop"
     count = min(len(replicas), MOST_TRIED)
     step = f"a step of {count}" if count > 1 else "a step"
-    times = (f"{1e3 * seconds[name]:.3g} ms {TRIED[name]}" for name in ENGINES if name in seconds)
-    why = f"{step} takes {', '.join(times)}{''.join(why_not)}"
+    times = (f"{1e3 * took:.3g} ms {TRIED[name]}" for name, took in seconds.items())
+    others = (f"; not {TRIED[name]}: {reason}" for reason, name in why_not.items())
+    why = f"{step} takes {', '.join(times)}{''.join(others)}"
     gain = seconds["loop"] / seconds[chosen]
     return Choice(chosen, why, seconds[chosen] * len(replicas) / count, gain)
 
@@ -174,18 +176,14 @@ def trial(
         batches: the training set.
         expected: the loop's figures; None: there is nothing to agree with.
     """
-    obstacle = ""
-    if name == "graph":
-        obstacle = cannot_be_recorded(replicas[0], batches)
-    elif name == "stack":
-        obstacle = cannot_be_stacked(replicas[0].model)
-    if obstacle:
-        return obstacle
     try:
+        refuse_what_cannot_be(name, replicas[0], batches)
         ensemble = ENGINES[name](twins(replicas))
         seconds, figures = measured(ensemble, batches)
         trouble = ensemble.trouble
         del ensemble
+    except (CannotRecordError, CannotStackError) as error:
+        return str(error)
     except Exception as error:  # whatever it fails on, memory for copies too, the loop does not
         return f"it cannot be tried on this model ({reason(error)})"
     finally:
@@ -246,6 +244,19 @@ def forget(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
+
+
+def refuse_what_cannot_be(engine: Engine, replica: Replica, batches: Batches) -> None:
+    """Refuse an engine that is not for replicas like this one.
+
+    Raises:
+        CannotRecordError: a step cannot be recorded.
+        CannotStackError: it cannot be stacked.
+    """
+    if "graph" in engine and (why_not := cannot_be_recorded(replica, batches)):
+        raise CannotRecordError(why_not)
+    if "stack" in engine and (why_not := cannot_be_stacked(replica.model)):
+        raise CannotStackError(why_not)
 
 
 def cannot_be_recorded(replica: Replica, batches: Batches) -> str:

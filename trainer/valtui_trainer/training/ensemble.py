@@ -14,7 +14,7 @@ from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.profiling.phases import Part
 from valtui_trainer.training.replica import Replica
 
-Engine = Literal["loop", "graph", "stack"]
+Engine = Literal["loop", "graph", "stack", "graph-stack"]
 
 
 class Ensemble:

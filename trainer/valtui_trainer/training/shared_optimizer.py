@@ -24,6 +24,9 @@ class SharedOptimizer:
 
     `state_dict` of a replica's optimizer is what it would be alone, and what is loaded into one counts
     from the next step on. To step one alone is an error.
+
+    Attributes:
+        whole: the optimizer of the stacked weights.
     """
 
     def __init__(self, own: Sequence[Optimizer], whole: Optimizer) -> None:
@@ -33,7 +36,7 @@ class SharedOptimizer:
             CannotStackError: they differ in settings or in steps taken.
         """
         self._own = list(own)
-        self._whole = whole
+        self.whole = whole
         self._loaded: set[int] = set()
         self._adopt()
         for number, optimizer in enumerate(own):
@@ -43,25 +46,28 @@ class SharedOptimizer:
 
     def zero_grad(self) -> None:
         """Let go of the gradients."""
-        self._whole.zero_grad(set_to_none=True)
+        self.whole.zero_grad(set_to_none=True)
 
-    def step(self, rate: float) -> None:
-        """Take a step of every replica at the learning rate `rate`.
+    def step(self) -> None:
+        """Take a step of every replica."""
+        self.whole.step()
+
+    def set_rate(self, rate: float) -> None:
+        """Let the next step be at the learning rate `rate`, and from what was loaded since the last.
 
         Raises:
             CannotStackError: what was loaded into the replicas since the last step does not go together.
         """
         if self._loaded:
             self._adopt()
-        for group in self._whole.param_groups:
+        for group in self.whole.param_groups:
             group["lr"] = rate
-        self._whole.step()
 
     def _adopt(self) -> None:
-        self._whole.load_state_dict(merged([optimizer.state_dict() for optimizer in self._own]))
+        self.whole.load_state_dict(merged([optimizer.state_dict() for optimizer in self._own]))
         self._loaded.clear()
         for number, optimizer in enumerate(self._own):  # which lets go of what it held itself
-            show(self._whole, self._loaded, number, optimizer)
+            show(self.whole, self._loaded, number, optimizer)
 
 
 def merged(states: Sequence[State]) -> State:

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import nn
 from torch.func import functional_call
+from torch.optim import Optimizer
 
 from valtui_trainer.training.augment import draw
 from valtui_trainer.training.ensemble import Engine, Ensemble
@@ -85,15 +86,37 @@ class Stacked(Ensemble):
             CannotStackError: a dropout layer is called several times in one forward, or what was
                 loaded into the replicas since the last step does not go together.
         """
-        images, labels = self._batch(batches, position)
+        self._optimizer.set_rate(rate)
+        self.keep(self.descend(batches, self.batch_indices(position)))
+
+    def descend(self, batches: Batches, index: torch.Tensor) -> torch.Tensor:
+        """Take the optimizer step on the images `index` (K·b,) as the optimizer is set; return losses (K,).
+
+        What differs from step to step is in tensors and generators alone, as in a replica's.
+        """
+        images, labels = self._batch(batches, index)
         tensors = {**self._weights, **self._buffers, **self._masks.draw(images, labels)}
         losses = self._losses_of(tensors, images, labels)
         self._optimizer.zero_grad()
         self._backward(losses)
-        self._optimizer.step(rate)
-        self._losses[:, self.open_steps] = losses.detach()
+        self._optimizer.step()
+        return losses.detach()
+
+    def keep(self, losses: torch.Tensor) -> None:
+        """Keep the losses (K,) of a step that was taken until the next record."""
+        self._losses[:, self.open_steps] = losses
         for replica in self.replicas:
             replica.open_steps += 1
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """Of all replicas' weights."""
+        return self._optimizer.whole
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """The stacked weights (K, …) that are trained."""
+        return self._trained
 
     def figures(self) -> torch.Tensor:
         """Return each replica's mean, smallest and largest loss since the last record, and gradient norm.
@@ -114,14 +137,17 @@ class Stacked(Ensemble):
         parts = (losses.mean(1), losses.amin(1), losses.amax(1), norm.expand(len(losses)))
         return torch.stack([part.to(losses.dtype) for part in parts], dim=1)
 
-    def _batch(self, batches: Batches, position: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return images (K, b, …), augmented, and labels (K, b) of the batch at `position`."""
-        first, count = self.replicas[0], len(self.replicas)
-        size = first.preset.batch_size
+    def batch_indices(self, position: int) -> torch.Tensor:
+        """Return the images (K·b,) of the batch at `position` of every replica's order, one by one."""
+        count, size = len(self.replicas), self.replicas[0].preset.batch_size
         orders = [replica.indices for replica in self.replicas]
         if any(one is not known for one, known in zip(orders, self._orders, strict=True)):
             self._orders, self._order = orders, interleaved(torch.stack(orders), size)
-        index = self._order[count * position : count * (position + size)]
+        return self._order[count * position : count * (position + size)]
+
+    def _batch(self, batches: Batches, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return images (K, b, …), augmented, and labels (K, b) of `index` (K·b,)."""
+        first, count = self.replicas[0], len(self.replicas)
         images, labels = batches.batch(index)
         size = len(index) // count
         if first.augmentation.active:

@@ -1,0 +1,170 @@
+"""Steps that are replayed: the stepper's own at first, recorded for each size of batch from then on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from valtui_trainer.training.control import say
+from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.models import reason
+from valtui_trainer.training.recording import Recorder, Recording
+
+WARM_UP_STEPS = 3
+"""Steps on a size of batch before it is recorded, as torch advises; they bring the optimizer's averages."""
+
+
+class Stepper(Protocol):
+    """What takes optimizer steps: a replica, or a stack of them."""
+
+    def batch_indices(self, position: int) -> torch.Tensor:
+        """Return the images of the batch that begins at `position` of the epoch's order."""
+        ...
+
+    def step(self, batches: Batches, position: int, rate: float) -> None:
+        """Take the step on that batch, and keep its loss."""
+        ...
+
+    def descend(self, batches: Batches, index: torch.Tensor) -> torch.Tensor:
+        """Take the step on the images `index` as the optimizer is set; return the loss."""
+        ...
+
+    def keep(self, loss: torch.Tensor) -> None:
+        """Keep the loss of a step that was taken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedStep:
+    """The step on batches of one size.
+
+    Attributes:
+        index: the images (b,) that the next replay takes.
+        recording: of the step; its result is the loss (or losses).
+        gradients: of each weight that has one, in the memory that a replay writes.
+    """
+
+    index: torch.Tensor
+    recording: Recording
+    gradients: list[tuple[nn.Parameter, torch.Tensor]]
+
+
+class RecordedSteps:
+    """The steps of one stepper.
+
+    Attributes:
+        cannot: why a step could not be recorded, part of a sentence; empty where none failed.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        optimizer: Optimizer,
+        weights: Iterable[nn.Parameter],
+        generators: Sequence[torch.Generator],
+        recorder: Recorder,
+    ) -> None:
+        """Begin with the stepper's own steps.
+
+        Args:
+            stepper: that takes the steps.
+            optimizer: with which it does.
+            weights: that may have gradients.
+            generators: on the device, that it draws from.
+            recorder: of its steps.
+        """
+        self._stepper = stepper
+        self._optimizer = optimizer
+        self._weights = list(weights)
+        self._generators = generators
+        self._recorder = recorder
+        self._seen: Counter[int] = Counter()
+        self._recorded: dict[int, RecordedStep] = {}
+        self._last: RecordedStep | None = None
+        self.cannot = ""
+        self._rate = torch.zeros((), dtype=torch.float32, device=self._weights[0].device)
+        self._rate_there = 0.0
+
+    def step(self, batches: Batches, position: int, rate: float) -> None:
+        """Take the step on the batch that begins at `position` of the epoch's order."""
+        index = self._stepper.batch_indices(position)
+        step = self._recorded.get(len(index)) or self._record(batches, index)
+        if step is None:
+            self._last = None
+            self._recorder.warm_up(lambda: self._stepper.step(batches, position, rate))
+        else:
+            self._replay(step, index, rate)
+
+    def forget(self) -> None:
+        """Drop what was recorded; the next steps are the loop's."""
+        self._last = None
+        self._recorded.clear()
+        self._seen.clear()
+
+    def _replay(self, step: RecordedStep, index: torch.Tensor, rate: float) -> None:
+        step.index.copy_(index)
+        if rate != self._rate_there:
+            self._rate.fill_(rate)
+            self._rate_there = rate
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate  # which a checkpoint shows
+        step.recording.replay()
+        if step is not self._last:
+            for weight, gradient in step.gradients:
+                weight.grad = gradient
+            self._last = step
+        self._stepper.keep(step.recording.result)
+
+    def _record(self, batches: Batches, index: torch.Tensor) -> RecordedStep | None:
+        """Return the step on batches as large as `index`, recorded, if it is time for that."""
+        size = len(index)
+        self._seen[size] += 1
+        if self.cannot or self._seen[size] <= WARM_UP_STEPS:
+            return None
+        own = index.clone()
+        self._optimizer.zero_grad(set_to_none=True)  # gradients are to be the recording's own
+        work = partial(descend, self._stepper, self._optimizer, batches, own, self._rate)
+        try:
+            recording = self._recorder.record(work, self._generators)
+        except Exception as error:  # whatever it fails on, memory too, the loop's steps do not
+            self.cannot = f"a step cannot be recorded ({reason(error)})"
+            say(f"{self.cannot}; those on {size} images go on as they were")
+            return None
+        gradients = [(one, one.grad) for one in self._weights if one.grad is not None]
+        self._recorded[size] = RecordedStep(own, recording, gradients)
+        return self._recorded[size]
+
+
+def descend(
+    stepper: Stepper,
+    optimizer: Optimizer,
+    batches: Batches,
+    index: torch.Tensor,
+    rate: torch.Tensor,
+) -> torch.Tensor:
+    """Take a step at the learning rate that stands in `rate`; return its loss."""
+    with recordable(optimizer, rate):
+        return stepper.descend(batches, index)
+
+
+@contextmanager
+def recordable(optimizer: Optimizer, rate: torch.Tensor) -> Iterator[None]:
+    """Let `optimizer` read its learning rate from `rate`, a scalar on the device, and be recorded."""
+    before = [dict(group) for group in optimizer.param_groups]
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+        if "capturable" in group:
+            group["capturable"] = True
+    try:
+        yield
+    finally:
+        for group, settings in zip(optimizer.param_groups, before, strict=True):
+            group.update(settings)
