@@ -10,6 +10,7 @@ from bench import (
     arms,
     engines,
     kills,
+    log,
     long_session,
     machine,
     planted,
@@ -28,6 +29,7 @@ PARTS = {
     "screen": screen,
     "long-session": long_session,
     "kills": kills,
+    "log": log,
     "planted": planted,
     "arms": arms,
 }
