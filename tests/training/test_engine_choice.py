@@ -20,8 +20,6 @@ from valtui_trainer.training import choose_engine, graphed, run
 from valtui_trainer.training.assemble import warm_up
 from valtui_trainer.training.choose_engine import (
     Choice,
-    cannot_be_recorded,
-    cannot_be_stacked,
     engine_in_words,
     make_ensemble,
     tried,
@@ -32,6 +30,7 @@ from valtui_trainer.training.dropout import replace_dropout
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.graphed import Graphed
 from valtui_trainer.training.lenses.plan import Trial
+from valtui_trainer.training.obstacles import cannot_be_recorded, cannot_be_stacked
 from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.stacked import Stacked

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import nn
-from torch.nn.utils import parametrize
 
-from valtui_trainer.training.data.feeder import DeviceSet
-from valtui_trainer.training.dropout import OURS, uses_global_random
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.graphed import Graphed, GraphedStack
 from valtui_trainer.training.lenses.untouched import same_generators
 from valtui_trainer.training.models import reason
+from valtui_trainer.training.obstacles import cannot_be_recorded, cannot_be_stacked
 from valtui_trainer.training.recorded_steps import WARM_UP_STEPS as STEPS_BEFORE_RECORDING
 from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica, trained
@@ -224,7 +221,7 @@ def measured(ensemble: Ensemble, batches: Batches) -> tuple[float, torch.Tensor]
     for _ in range(MOVING_STEPS):
         ensemble.step(batches, 0, rate)
     moved = [
-        nn.utils.get_total_norm(
+        torch.nn.utils.get_total_norm(
             [w.detach() - b for w, b in zip(trained(r.model), old, strict=True)]
         )
         for r, old in zip(ensemble.replicas, before, strict=True)
@@ -257,57 +254,3 @@ def refuse_what_cannot_be(engine: Engine, replica: Replica, batches: Batches) ->
         raise CannotRecordError(why_not)
     if "stack" in engine and (why_not := cannot_be_stacked(replica.model)):
         raise CannotStackError(why_not)
-
-
-def cannot_be_recorded(replica: Replica, batches: Batches) -> str:
-    """Return why a step of `replica` cannot be recorded, part of a sentence; empty where it can be tried.
-
-    A replay does on the device what was recorded, and nothing on the host.
-    """
-    if not isinstance(batches, DeviceSet):
-        return "the images do not fit the device, and are sent to it batch by batch"
-    for name, module in replica.model.named_modules():
-        why_not = kept_by_the_host(module)
-        if why_not:
-            return f"{layer_name(name, module)} {why_not}"
-    return "the model draws from torch's own generator" if uses_global_random(replica.model) else ""
-
-
-def kept_by_the_host(module: nn.Module) -> str:
-    """Return what of a layer's forward happens on the host; empty where nothing is known to."""
-    if not f"{type(module).__module__}.".startswith(OURS):
-        return "is code of your own, which may keep state"
-    if "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks:
-        return "has hooks, which may keep state"
-    if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None:
-        return "averages over all steps since the start, which the host counts"
-    return ""
-
-
-def cannot_be_stacked(model: nn.Module) -> str:
-    """Return why `model` cannot be stacked, part of a sentence; empty where nothing speaks against it."""
-    for name, module in model.named_modules():
-        why_not = layer_cannot(module)
-        if why_not:
-            return f"{layer_name(name, module)} {why_not}"
-    return "the model draws from torch's own generator" if uses_global_random(model) else ""
-
-
-def layer_name(name: str, module: nn.Module) -> str:
-    """Return what to call a layer of that name."""
-    return f"{type(module).__name__}{f' ({name})' if name else ''}"
-
-
-def layer_cannot(module: nn.Module) -> str:
-    """Return what keeps one layer from being stacked; empty where nothing does."""
-    if not f"{type(module).__module__}.".startswith(OURS):
-        return "is code of your own, which may keep state"
-    if "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks:
-        return "has hooks, which may keep state"
-    if parametrize.is_parametrized(module):
-        return "has weights that are made anew in each forward"
-    if isinstance(module, nn.SyncBatchNorm | nn.RNNBase):
-        return "cannot be stacked"
-    if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.momentum is None:
-        return "averages over all steps since the start, which is no stacked operation"
-    return ""
