@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from textual import events
 from textual.screen import Screen
 
 from valtui.keys import shown_in_footer
+from valtui.widgets.compositor import write_exact_cells
 from valtui.widgets.key_line import KeyItem, KeyLine
 
 SMALLEST = (60, 16)
@@ -62,6 +63,11 @@ class SizedScreen(Screen[T]):
     SizedScreen.-too-small > * { display: none; }
     SizedScreen.-too-small { align: center middle; hatch: none; }
     """
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        """Draw exactly what changes."""
+        super().__init__(*given, **options)
+        write_exact_cells(self)
 
     @property
     def on_top(self) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from typing import Any, Literal
 
 from textual import events, work
@@ -39,6 +41,8 @@ SETTLE_SECONDS = 0.1
 
 STATUS_SECONDS = 1.0
 METER_SECONDS = 2.0
+FIGURES_SECONDS = 1.0
+"""How often the figures beside the presets are measured anew; nobody reads them faster."""
 
 NEXT_AXIS: dict[Axis, Axis] = {"step": "epoch", "epoch": "time", "time": "step"}
 PANELS = ("train", "val", "volatility")
@@ -63,6 +67,8 @@ class LiveScreen(CursorCommands):
         self.unit: Literal["percent", "absolute"] = "percent"
         self.page = 1
         self._evaluations: tuple[tuple[int, int], ...] = ()
+        self._measured: tuple[tuple[int, int], ...] = ()
+        self._measured_at = -math.inf
         self._meter = ""
         self._structure: dict[str, tuple[object, ...]] = {}
         self._can_measure = False
@@ -121,7 +127,8 @@ class LiveScreen(CursorCommands):
                     changed = await asyncio.to_thread(self.feed.catch_up, POLL_SECONDS)
             except (SessionError, OSError) as error:
                 problem, changed = error, True  # what can be read was read
-            waiting = waiting or changed or any(curves.behind for curves in self.curves.values())
+            waiting = waiting or changed or self._measured != self._evaluations
+            waiting = waiting or any(curves.behind for curves in self.curves.values())
             if waiting and self.on_top and not self._line_is_stalled():
                 waiting = False
                 self._redraw()
@@ -200,8 +207,10 @@ class LiveScreen(CursorCommands):
             (self._evaluation_count(run), self.curves[run.id].resets) for run in self.feed.runs
         )
         fresh = evaluations != self._evaluations
-        if fresh:
-            self._evaluations = evaluations
+        self._evaluations = evaluations
+        now = time.monotonic()
+        if self._measured != evaluations and now - self._measured_at >= FIGURES_SECONDS:
+            self._measured, self._measured_at = evaluations, now
             self.figures = compare(self.feed.runs, with_look_alikes=False)
         with self.app.batch_update():
             self._show_charts(fresh)

@@ -7,8 +7,9 @@ colours are component classes; arrays live outside the reactives, which cannot h
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
@@ -33,6 +34,9 @@ ZOOM_STEP = 1.25
 
 DEEPEST = 1e-5
 """The narrowest view, as a share of all x."""
+
+NEAR = 12
+"""Cells that stay the same between two that change are sent too, up to so many: a jump costs as much."""
 
 
 class Chart(Widget):
@@ -117,6 +121,7 @@ class Chart(Widget):
         self._canvas = Canvas.blank(0, 0)
         self._drawn: tuple[int, ...] = ()
         self._styles_of: dict[int, Style] = {}
+        self._styles_made: dict[tuple[str, ...], Style] = {}
         self._dragged: tuple[int, tuple[float, float]] | None = None
 
     # What others call.
@@ -141,14 +146,12 @@ class Chart(Widget):
             self._label_width = 0
         if {one.key for one in series} != {one.key for one in self._series}:
             self._auto = self._scale = None
-        looks = [(one.colour, one.focused) for one in self._order]
+        worn = {code: self._style(code) for code in self._styles_of}
         self._series, self._order = tuple(series), drawing_order(series)
+        self._styles_of = {}  # the same code may now mean another colour
         self._x_label, self._y_format, self._x_end = x_label, y_format, x_end
         self._drawn = self._lengths()
-        self._redraw()
-        if looks != [(one.colour, one.focused) for one in self._order]:
-            self._styles_of = {}  # the same code now means another colour
-            self.refresh()
+        self._redraw(worn)
 
     def refresh_data(self) -> None:
         """Draw points that were appended; only the cells that changed go to the terminal."""
@@ -164,9 +167,9 @@ class Chart(Widget):
             if pyramid is not None
         )
 
-    def _redraw(self) -> None:
+    def _redraw(self, worn: Mapping[int, Style] = MappingProxyType({})) -> None:
         if self.is_attached and self.size:
-            self._update(self._build())
+            self._update(self._build(), worn)
 
     def read(self, x: float) -> list[tuple[str, float]]:
         """(key, value) of each visible series at its point nearest to x; NaN where there is none."""
@@ -361,27 +364,26 @@ class Chart(Widget):
         paper = frame.paper(layout, window, scale, self._x_label, self._y_format)
         return frame.assemble(paper, picture, layout, window, self.cursor)
 
-    def _update(self, canvas: Canvas) -> None:
-        """Take a new canvas and ask for a refresh of the cells that differ."""
+    def _update(self, canvas: Canvas, worn: Mapping[int, Style]) -> None:
+        """Take a new canvas and ask for a refresh of the cells that differ.
+
+        `worn` are the styles of the old one's codes, where the new one's may have others.
+        """
         old, self._canvas = self._canvas, canvas
         if old.characters.shape != canvas.characters.shape:
             self.refresh()
             return
         changed = (old.characters != canvas.characters) | (old.codes != canvas.codes)
-        rows = np.flatnonzero(changed.any(axis=1))
-        if not len(rows):
-            return
-        marked = changed[rows]
-        begins = np.argmax(marked, axis=1)
-        ends = marked.shape[1] - np.argmax(marked[:, ::-1], axis=1)
-        self.refresh(
-            *(
-                Region(begin, row, end - begin, 1)
-                for row, begin, end in zip(
-                    rows.tolist(), begins.tolist(), ends.tolist(), strict=True
-                )
-            )
-        )
+        for code, style in worn.items():
+            if self._style(code) is not style:
+                changed |= canvas.codes == code
+        regions = [
+            Region(begin, row, end - begin, 1)
+            for row in np.flatnonzero(changed.any(axis=1)).tolist()
+            for begin, end in stretches(np.flatnonzero(changed[row]))
+        ]
+        if regions:
+            self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
         """One line of cells, in as few pieces as there are colours."""
@@ -395,17 +397,20 @@ class Chart(Widget):
 
     def notify_style_update(self) -> None:
         """Forget the colours: the theme or a rule has changed."""
-        self._styles_of = {}
+        self._styles_of, self._styles_made = {}, {}
         super().notify_style_update()
 
     def _style(self, code: int) -> Style:
         style = self._styles_of.get(code)
         if style is None:
-            style = self._styles_of[code] = self._make_style(code)
+            names = palette.components(code, self._order)
+            style = self._styles_made.get(names)
+            if style is None:
+                style = self._styles_made[names] = self._make_style(names)
+            self._styles_of[code] = style
         return style
 
-    def _make_style(self, code: int) -> Style:
-        names = palette.components(code, self._order)
+    def _make_style(self, names: tuple[str, ...]) -> Style:
         merged = self.get_component_styles(*names)
         ground = self.background_colors[1]
         if merged.has_rule("background"):
@@ -414,3 +419,11 @@ class Chart(Widget):
         if ink.ansi is None and ground.ansi is None:
             ink = ground.blend(ink, ink.a * merged.text_opacity, 1.0)
         return Style.from_color(ink.rich_color, ground.rich_color) + merged.text_style
+
+
+def stretches(columns: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Iterator[tuple[int, int]]:
+    """Begin and end (exclusive) of each stretch of `columns`, which ascend and of which there is one."""
+    gaps = np.flatnonzero(np.diff(columns) > NEAR)
+    yield from zip(
+        columns[[0, *(gaps + 1)]].tolist(), (columns[[*gaps, -1]] + 1).tolist(), strict=True
+    )

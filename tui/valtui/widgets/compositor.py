@@ -1,43 +1,124 @@
-"""Makes Textual write just the cells that a widget asked to refresh.
+"""Makes Textual draw and write just the cells that a widget asked to refresh.
 
-Textual 8 crops an update to its right end only and writes each line from the left edge of its
-widget. A chart that grows at its right would so send itself whole, ten times a second.
+Textual 8 draws every widget between the outermost dirty cells, what lies below others too, crops an
+update to its right end only and writes each line from the left edge of its widget. Here each dirty cell
+is drawn once, by the topmost widget that covers it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any
+
 from rich.console import Console
 from rich.control import Control
-from textual._compositor import ChopsUpdate, Compositor
+from textual._compositor import Compositor, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region
 from textual.screen import Screen
+from textual.strip import Strip
+
+Span = tuple[int, int]
+Pieces = dict[int, list[tuple[int, Strip]]]
+"""Of each row what is drawn, as (first column, strip), from left to right."""
 
 
-class CellUpdate(ChopsUpdate):
-    """An update of spans of cells, cropped at both ends."""
+class CellUpdate(CompositorUpdate):
+    """An update of spans of cells."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        """Update the cells of `pieces`."""
+        self.pieces = pieces
 
     def render_segments(self, console: Console) -> str:
         """The update as it goes to the terminal: text and control sequences."""
         sequences: list[str] = []
-        for y, begin, end in self.spans:
-            chops = zip(self.chops[y].items(), self.chop_ends[y], strict=False)
-            for (left, strip), right in chops:
-                first, last = max(left, begin), min(right, end)
-                if strip is not None and first < last:
-                    sequences.append(Control.move_to(first, y).segment.text)
-                    sequences.append(strip.crop(first - left, last - left).render(console))
+        for y, row in self.pieces.items():
+            end = -1
+            for begin, strip in row:
+                if begin != end:
+                    sequences.append(Control.move_to(begin, y).segment.text)
+                sequences.append(strip.render(console))
+                end = begin + strip.cell_length
         return "".join(sequences)
 
 
 class CellCompositor(Compositor):
-    """A compositor whose partial updates are exact."""
+    """A compositor whose updates are exact."""
 
-    def render_partial_update(self) -> ChopsUpdate | None:
+    def render_partial_update(self) -> CellUpdate | None:  # type: ignore[override]
         """The update of all regions that are due; None where none is."""
-        update = super().render_partial_update()
-        return update and CellUpdate(update.chops, update.spans, update.chop_ends)
+        screen = self.size.region
+        due = [region.intersection(screen) for region in self._dirty_regions]
+        self._dirty_regions.clear()
+        if not due:
+            return None
+        wanted: dict[int, list[Span]] = {}
+        for y, begin, end in self._regions_to_spans(due):
+            if begin < end:
+                wanted.setdefault(y, []).append((begin, end))
+        return CellUpdate(self._paint(wanted))
+
+    def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
+        """The update of the whole screen; `simplify` joins what has one style, for pictures."""
+        screen = self.size.region
+        self._dirty_regions.clear()
+        painted = self._paint({y: [screen.column_span] for y in screen.line_range})
+        rows: list[Iterable[Strip]] = [
+            [strip for _, strip in painted.get(y, ())] for y in screen.line_range
+        ]
+        if simplify:
+            rows = [[Strip.join(row).simplify().discard_meta()] for row in rows]
+        return LayoutUpdate(rows, screen)
+
+    def _paint(self, wanted: dict[int, list[Span]]) -> Pieces:
+        """Draw the `wanted` spans of each row; `wanted` is used up."""
+        painted: Pieces = {y: [] for y in wanted}
+        for widget, (region, clip) in self.visible_widgets.items():  # the topmost comes first
+            seen = region.intersection(clip)
+            left, right = seen.column_span
+            rows = [y for y in seen.line_range if y in wanted and meets(wanted[y], left, right)]
+            for first, last in stretches(rows):
+                part = Region(seen.x - region.x, first - region.y, seen.width, last - first + 1)
+                for y, strip in enumerate(widget.render_lines(part), first):
+                    rest = []
+                    for begin, end in wanted[y]:
+                        lo, hi = max(begin, left), min(end, right)
+                        if lo >= hi:
+                            rest.append((begin, end))
+                            continue
+                        painted[y].append((lo, strip.crop(lo - left, hi - left)))
+                        rest += [span for span in ((begin, lo), (hi, end)) if span[0] < span[1]]
+                    if rest:
+                        wanted[y] = rest
+                    else:
+                        del wanted[y]
+            if not wanted:
+                break
+        for row in painted.values():
+            row.sort(key=first_column)
+        return painted
 
 
-def write_exact_cells(screen: Screen[object]) -> None:
+def first_column(piece: tuple[int, Strip]) -> int:
+    """Return where a piece begins."""
+    return piece[0]
+
+
+def meets(spans: list[Span], left: int, right: int) -> bool:
+    """Tell whether any of `spans` has a cell from `left` to before `right`."""
+    return any(begin < right and end > left for begin, end in spans)
+
+
+def stretches(rows: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield first and last of each stretch of neighbouring `rows`, which ascend."""
+    first = 0
+    for index, row in enumerate(rows):
+        if index + 1 == len(rows) or rows[index + 1] != row + 1:
+            yield rows[first], row
+            first = index + 1
+
+
+def write_exact_cells(screen: Screen[Any]) -> None:
     """Give a screen exact updates from now on; one that has a compositor of its own keeps it."""
     if type(screen._compositor) is Compositor:
         screen._compositor.__class__ = CellCompositor

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.strip import Strip
 from textual.widget import Widget
 
 from valtui.widgets.palette import COLOURS, series_css
@@ -70,6 +72,8 @@ class RunList(Widget):
         """Begin empty."""
         super().__init__(**options)  # type: ignore[arg-type]
         self._rows: tuple[RunRow, ...] = ()
+        self._drawn: list[Strip] = []
+        self._styles_of: dict[str, Style] = {}
 
     def show(self, rows: Sequence[RunRow]) -> None:
         """Draw `rows`, if they differ from what is drawn."""
@@ -77,7 +81,17 @@ class RunList(Widget):
             return
         before = len(self._rows), self._lines_a_row(self.content_size.width)
         self._rows = tuple(rows)
-        self.refresh(layout=before != (len(rows), self._lines_a_row(self.content_size.width)))
+        if before != (len(rows), self._lines_a_row(self.content_size.width)):
+            self._drawn = []
+            self.refresh(layout=True)
+            return
+        old, self._drawn = self._drawn, self._draw()
+        if len(old) != len(self._drawn):
+            self.refresh()
+            return
+        changed = [y for y, line in enumerate(self._drawn) if line != old[y]]
+        if changed:
+            self.refresh(*(Region(0, y, self.content_size.width, 1) for y in changed))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return two lines for each preset, or three where the figures need a line of their own."""
@@ -111,10 +125,32 @@ class RunList(Widget):
         if position < len(self._rows):
             self.post_message(self.Chosen(self._rows[position].number))
 
-    def render(self) -> Text:
-        """Draw all presets."""
+    def render_line(self, y: int) -> Strip:
+        """Draw one line."""
+        if not self._drawn:
+            self._drawn = self._draw()
+        width = self.content_size.width
+        return self._drawn[y] if y < len(self._drawn) else Strip.blank(width, self.rich_style)
+
+    def on_resize(self) -> None:
+        """Draw all anew, for the new width."""
+        self._drawn = []
+
+    def notify_style_update(self) -> None:
+        """Draw all anew, in the new colours."""
+        self._drawn, self._styles_of = [], {}
+        super().notify_style_update()
+
+    def _draw(self) -> list[Strip]:
+        """Return the lines of all presets."""
+        width, ground, console = self.content_size.width, self.rich_style, self.app.console
         lines = [line for row in self._rows for line in self._lines(row)]
-        return Text("\n").join(lines)
+        return [
+            Strip(Segment.apply_style(line.render(console), ground)).adjust_cell_length(
+                width, ground
+            )
+            for line in lines
+        ]
 
     def _lines(self, row: RunRow) -> list[Text]:
         colour = self._style(f"chart--series-{(row.number - 1) % COLOURS + 1}")
@@ -154,4 +190,7 @@ class RunList(Widget):
         return lines
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(name, partial=True)
+        style = self._styles_of.get(name)
+        if style is None:
+            style = self._styles_of[name] = self.get_component_rich_style(name, partial=True)
+        return style
