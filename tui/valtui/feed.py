@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -236,10 +238,11 @@ class RunFeed:
             self.seams.append(step)
 
 
-def raise_first(problems: dict[str, SessionError]) -> None:
-    """Raise the first of `problems`, if there are any."""
-    for problem in problems.values():
-        raise problem
+READINGS = (
+    (RunFeed.poll_evaluations, attrgetter("evaluations_behind")),
+    (RunFeed.poll_training, attrgetter("training_behind")),
+)
+"""What is read first and second of a run, and how it tells that there is more."""
 
 
 class SessionFeed:
@@ -293,10 +296,7 @@ class SessionFeed:
         Raises:
             SessionError: a file cannot be read; what can was read nevertheless.
         """
-        problems: dict[str, SessionError] = {}
-        changed = self._read(self.runs, self.runs, most_bytes, problems)
-        raise_first(problems)
-        return changed
+        return self._read(most_bytes, until=0.0)
 
     def catch_up(self, seconds: float) -> bool:
         """Read what is new, in bites, for about so many seconds; tell whether anything was.
@@ -304,49 +304,36 @@ class SessionFeed:
         Raises:
             SessionError: a file cannot be read; what can was read nevertheless.
         """
-        end = time.monotonic() + seconds
-        problems: dict[str, SessionError] = {}
-        changed = self._read(self.runs, self.runs, BYTES_A_POLL, problems)
-        while time.monotonic() < end:  # where more is known to be, and nowhere else
-            sound = [run for run in self.runs if run.id not in problems]
-            evaluating = [run for run in sound if run.evaluations_behind]
-            training = [run for run in sound if run.training_behind]
-            if not evaluating and not training:
-                break
-            changed |= self._read(evaluating, training, BYTES_A_POLL, problems)
-        raise_first(problems)
-        return changed
-
-    def _read(
-        self,
-        evaluating: Sequence[RunFeed],
-        training: Sequence[RunFeed],
-        most_bytes: int,
-        problems: dict[str, SessionError],
-    ) -> bool:
-        """Read a bite of evaluations; where that was all of them, one of training records too."""
-        changed = False
-        for runs, read in (
-            (evaluating, RunFeed.poll_evaluations),
-            (training, RunFeed.poll_training),
-        ):
-            for run in runs:
-                try:
-                    changed |= read(run, most_bytes)
-                except SessionError as problem:
-                    problems[run.id] = problem
-            if any(run.evaluations_behind for run in evaluating):
-                break
-        return changed
+        return self._read(BYTES_A_POLL, until=time.monotonic() + seconds)
 
     def drain(self) -> None:
         """Read everything that is there.
 
         Raises:
-            SessionError: a file cannot be read.
+            SessionError: a file cannot be read; what can was read nevertheless.
         """
-        while self.poll() or self.behind:
-            continue
+        self._read(BYTES_A_POLL, until=math.inf)
+
+    def _read(self, most_bytes: int, until: float) -> bool:
+        """Read a bite of each run, then of those that have more: evaluations, then training records."""
+        changed = False
+        problems: dict[str, SessionError] = {}
+        for read, is_behind in READINGS:
+            runs = self.runs
+            while runs:
+                for run in runs:
+                    try:
+                        changed |= read(run, most_bytes)
+                    except SessionError as error:
+                        problems[run.id] = error
+                runs = [run for run in runs if is_behind(run) and run.id not in problems]
+                if time.monotonic() >= until:
+                    break
+            if runs:
+                break
+        for problem in problems.values():
+            raise problem
+        return changed
 
     def poll_status(self) -> bool:
         """Look at states, and for new runs; tell whether anything changed."""
