@@ -26,7 +26,7 @@ from valtui_trainer.session.records import (
 from valtui_trainer.session.state import BLOCKED
 from valtui_trainer.training.assemble import Material, prepare
 from valtui_trainer.training.checkpoint import State
-from valtui_trainer.training.choose_engine import Wanted
+from valtui_trainer.training.choose_engine import ENGINES, Wanted
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import open_device, peak_memory
 from valtui_trainer.training.fork import read_start
@@ -168,7 +168,7 @@ class Work:
             used = train_part(arm, replicas, part, self.material, log, self.stepped, known)
             # The next part may be a single one, which is no stack.
             self.engines[arm.id] = used if len(part) > 1 else known
-            self.engine = max(self.engine, used, key=("", "loop", "graph", "stack").index)
+            self.engine = max(self.engine, used, key=("", *ENGINES).index)
             self.control.memory = peak_memory(self.material.train_set.device)
             del replicas
             release(self.material.train_set.device)
