@@ -17,6 +17,9 @@ import psutil
 
 from tests.support.terminal import Terminal
 
+CURVE = re.compile(rb"\xe2(?:[\xa1-\xa3][\x80-\xbf]|\xa0[\x81-\xbf]|\x96[\x81-\x88])")
+"""A cell of a curve: dots, or the bars of a sparkline."""
+
 BRAILLE = re.compile(rb"\xe2[\xa0-\xa3][\x80-\xbf]")
 BLANK_BRAILLE = b"\xe2\xa0\x80"
 A_CURVE = 20

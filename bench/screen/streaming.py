@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.screen.cases import SIZES, open_session, words
-from bench.screen.recorded import Recorded, Sighting, shows_curves
+from bench.screen.recorded import CURVE, Recorded, Sighting, shows_curves
 from bench.sessions import Writer, make_session
 
 SECONDS = 12.0
@@ -20,6 +20,7 @@ WINDOW = 0.4
 """Seconds that a key is watched before the emulator looks for what it did; longer if it is not there."""
 
 Grow = Callable[[], None]
+Seen = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,14 @@ class Load:
     Attributes:
         processor: share of one core.
         bytes_a_second: to the terminal.
+        draws: a second, in which cells of curves arrived; what comes within 20 ms is one.
         memory: MB, at the end.
         arrived, emulated: milliseconds from each key to the screen, sorted; empty where none was pressed.
     """
 
     processor: float
     bytes_a_second: float
+    draws: float
     memory: float
     arrived: list[float]
     emulated: list[float]
@@ -66,27 +69,39 @@ def record(terminal: Recorded, grow: Grow, seconds: float) -> None:
         terminal.record_once(max(0.0, min(ticks * TICK, seconds) - passed))
 
 
-def measure(terminal: Recorded, grow: Grow, keys: Iterable[tuple[str, Callable[[], bool]]]) -> Load:
-    """Watch a screen for SECONDS, then press `keys`, each with what tells that it was obeyed."""
+def measure(
+    terminal: Recorded, grow: Grow, keys: Iterable[tuple[str, Seen]], seconds: float = SECONDS
+) -> Load:
+    """Watch a screen for so many seconds, then press `keys`, each with what tells that it was obeyed."""
     record(terminal, grow, 1.0)
     terminal.look()
     worked, received = terminal.processor_seconds(), terminal.received
     began = time.perf_counter()
-    record(terminal, grow, SECONDS)
-    seconds = time.perf_counter() - began
-    processor = (terminal.processor_seconds() - worked) / seconds
-    bytes_a_second = (terminal.received - received) / seconds
+    record(terminal, grow, seconds)
+    passed = time.perf_counter() - began
+    processor = (terminal.processor_seconds() - worked) / passed
+    bytes_a_second = (terminal.received - received) / passed
+    drawn = draws(terminal.chunks) / passed
     sightings = [press(terminal, grow, key, seen) for key, seen in keys]
     return Load(
         processor,
         bytes_a_second,
+        drawn,
         terminal.memory(),
         sorted(1000 * one.arrived for one in sightings),
         sorted(1000 * one.emulated for one in sightings),
     )
 
 
-def press(terminal: Recorded, grow: Grow, key: str, seen: Callable[[], bool]) -> Sighting:
+def draws(chunks: list[tuple[float, bytes]]) -> int:
+    """Return how often cells of curves arrived."""
+    times = [arrived for arrived, data in chunks if CURVE.search(data)]
+    return sum(
+        1 for before, after in zip([0.0, *times], times, strict=False) if after - before > 0.02
+    )
+
+
+def press(terminal: Recorded, grow: Grow, key: str, seen: Seen) -> Sighting:
     """Press a key; return the seconds until the screen is `seen`.
 
     Raises:
@@ -104,9 +119,9 @@ def press(terminal: Recorded, grow: Grow, key: str, seen: Callable[[], bool]) ->
     raise AssertionError(f"after {key!r} the screen still shows\n{terminal.text}")
 
 
-def focus_keys(terminal: Recorded) -> Iterable[tuple[str, Callable[[], bool]]]:
+def focus_keys(terminal: Recorded, times: int = KEYS) -> Iterable[tuple[str, Seen]]:
     """Yield keys that focus another preset, and what tells that it is marked."""
-    for number in range(KEYS):
+    for number in range(times):
         wanted = str(number % 2 + 2)
         yield wanted, lambda wanted=wanted: f"▸{wanted}" in terminal.text
 
@@ -122,7 +137,7 @@ def row(name: str, size: tuple[int, int], load: Load) -> str:
     """Return one line of the table."""
     line = (
         f"| {name} | {words(size)} | {100 * load.processor:.1f} % | "
-        f"{load.bytes_a_second / 1000:.1f} kB/s | {of_keys(load.arrived)} | {of_keys(load.emulated)} | "
+        f"{load.bytes_a_second / 1000:.1f} kB/s | {load.draws:.1f} | {of_keys(load.arrived)} | {of_keys(load.emulated)} | "
         f"{load.memory:.0f} MB |"
     )
     print(line, flush=True)
@@ -130,8 +145,8 @@ def row(name: str, size: tuple[int, int], load: Load) -> str:
 
 
 HEAD = [
-    "| what | size | of a core | to the terminal | key to bytes, median / p95 | key to this emulator's screen | memory |",
-    "| --- | --- | --- | --- | --- | --- | --- |",
+    "| what | size | of a core | to the terminal | draws a second | key to bytes, median / p95 | key to this emulator's screen | memory |",
+    "| --- | --- | --- | --- | --- | --- | --- | --- |",
 ]
 
 

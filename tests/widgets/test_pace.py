@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from valtui.widgets.pace import FARTHEST, SLACK, Pace
+from valtui.widgets.pace import FARTHEST, SLACK, TRUST, Pace
 
 
 @pytest.fixture
@@ -84,3 +84,19 @@ def test_a_question_that_is_forgotten_is_put_again_with_the_next_frame(pace: Pac
     assert not pace.is_behind(9.0)
     assert pace.wrote(9.0)
     assert not pace.answered(9.1)
+
+
+def test_an_answer_that_never_comes_is_given_up_each_time_later_until_one_comes(pace: Pace) -> None:
+    pace.wrote(0.0)
+    assert not pace.is_lost(0.9 * TRUST)
+    assert pace.is_lost(TRUST)
+
+    pace.give_up()
+    assert not pace.is_behind(TRUST)
+    pace.wrote(100.0)
+    assert not pace.is_lost(100.0 + TRUST)
+    assert pace.is_lost(100.0 + 2 * TRUST)
+
+    pace.answered(140.0)
+    pace.wrote(200.0)
+    assert pace.is_lost(200.0 + TRUST)

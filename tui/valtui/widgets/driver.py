@@ -8,6 +8,7 @@ driver draws nothing itself.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import select
@@ -82,6 +83,7 @@ class ValtuiDriver(LinuxDriver):
         self._pace = Pace()
         self._answered = threading.Event()
         self._held_at: tuple[int, int] | None = None
+        self._next_question: asyncio.TimerHandle | None = None
 
     # Terminals that are behind.
 
@@ -108,20 +110,26 @@ class ValtuiDriver(LinuxDriver):
         if self._pace.is_behind(time.monotonic()):
             self._held_at = self._app.size
             self._app._begin_batch()
-            self._loop.call_later(ASK_AGAIN, self._ask_again)
+            self._next_question = self._loop.call_later(ASK_AGAIN, self._ask_again)
             if self._queued_characters() > REPAINT * self._app.size.area:
                 self._start_dropping()
 
     def _ask_again(self) -> None:
-        if self._ending or self._gone or self._held_at is None:
+        if self._ending or self._gone:
+            return
+        if self._pace.is_lost(time.monotonic()):
+            self._pace.give_up()
+            self._let_go()
             return
         if not self.backlog:
             super().write(QUESTION)
-        self._loop.call_later(ASK_AGAIN, self._ask_again)
+        self._next_question = self._loop.call_later(ASK_AGAIN, self._ask_again)
 
     def _let_go(self) -> None:
         """Draw all that changed while the terminal was behind."""
         size, self._held_at = self._held_at, None
+        if self._next_question is not None:
+            self._next_question.cancel()
         self._app._end_batch()
         if self._ending:
             return

@@ -13,6 +13,9 @@ SLACK = 0.15
 FARTHEST = 1.0
 """Seconds that a line's own time is at most, by way of a satellite; what took longer had to queue."""
 
+TRUST = 15.0
+"""Seconds after which an answer counts as lost; twice as many each time, until one comes."""
+
 
 class Pace:
     """One question at a time: whether it is out, since when, and what was written after it.
@@ -29,6 +32,7 @@ class Pace:
         self.round_trip: float | None = None
         self.asked: float | None = None
         self._written_since = False
+        self._trust = TRUST
 
     def wrote(self, now: float) -> bool:
         """Note that a frame is written; return whether to put a question behind it."""
@@ -43,14 +47,24 @@ class Pace:
         if self.asked is None:
             return False  # to a question that was put twice
         took = now - self.asked
+        self._trust = TRUST
         self.round_trip = took if self.round_trip is None else min(took, self.round_trip)
         again = self._written_since
         self.asked = now if again else None
         self._written_since = False
         return again
 
+    def is_lost(self, now: float) -> bool:
+        """Whether the answer has taken so long that it may never come."""
+        return self.asked is not None and now - self.asked >= self._trust
+
+    def give_up(self) -> None:
+        """Wait for the answer no longer, and longer for the next one, should this be a long stall."""
+        self.forget()
+        self._trust *= 2
+
     def forget(self) -> None:
-        """Forget the question: its answer went elsewhere."""
+        """Forget the question: nothing is to be told by its answer any more."""
         self.asked, self._written_since = None, False
 
     @property
