@@ -33,11 +33,13 @@ from valtui_trainer.session.probes import (
     BASE,
     arm_losses,
     looks_so_far,
+    notes_of,
     probe_status,
 )
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.session.state import RunStatus, State
 from valtui_trainer.supervise import begin
+from valtui_trainer.training import compiling
 from valtui_trainer.training.probe import task, work
 from valtui_trainer.training.probe.task import run_probe
 
@@ -78,6 +80,19 @@ def test_arms_are_compared_with_the_base_at_half_and_at_all_of_the_replicas(
     assert result.steps == 4 * (20 + 20 + 10)
     status = probe_status(probe)
     assert (status.state, status.progress) == ("DONE", 1.0)
+
+
+def test_a_run_that_compiles_is_probed_uncompiled_and_that_is_said(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "BACKEND", "eager")
+    run, _ = train(home, noisy(digits, compile=True))
+    monkeypatch.delattr(compiling, "compile_all")
+
+    probe, result = probed(run, "learning-rate-half")
+
+    assert result.status == "done"
+    assert any("does not compile" in note for note in notes_of(probe))
 
 
 def test_replicas_are_evaluated_at_the_runs_own_spacing(trained: RunPaths) -> None:

@@ -183,6 +183,7 @@ def state_of_phase(phase: str) -> State:
         "data": "STARTING",
         "model": "STARTING",
         "first step": "STARTING",
+        "compiling": "STARTING",
     }
     return "BLOCKED" if phase.startswith(BLOCKED) else special.get(phase, "RUNNING")
 

@@ -121,9 +121,11 @@ def prefer_to_die_first() -> None:
 def keep_to(home: Path) -> None:
     """Have torch keep its caches in `home`, private, where it would use a predictable name in /tmp.
 
-    And have its profiler be silent, which takes a CUDA build without a GPU for an error.
+    And have its profiler be silent, which takes a CUDA build without a GPU for an error. Headers that
+    its compiler would prepare lie in /tmp wherever the caches are, so there are none.
     """
     os.umask(0o077)
+    os.environ["TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS"] = "0"
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "cache" / "torch"))
 

@@ -26,6 +26,7 @@ from valtui_trainer.training.attempt import Places
 from valtui_trainer.training.checkpoint import Checkpoints, State
 from valtui_trainer.training.checks.start import begin_with_checks, go_on_with_checks
 from valtui_trainer.training.choose_engine import Choice, choose, engine_in_words
+from valtui_trainer.training.compiling import compile_networks
 from valtui_trainer.training.control import LONG_DEADLINE, Control
 from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
 from valtui_trainer.training.fork import read_start, take_over
@@ -126,6 +127,13 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         journal.event("engine", engine_in_words(ensemble), step=loop.step, engine=ensemble.name)
     if state is None or "lenses" not in state:
         journal.event("lens", in_words(plans), step=loop.step, **listed(plans))
+    with compile_networks(loop, material):
+        return to_the_end(loop, places, spec, material)
+
+
+def to_the_end(loop: Loop, places: Places, spec: RunSpec, material: Material) -> Final:
+    """Train as long as the loop is to, and evaluate the test part if its end was reached."""
+    device = material.train_set.device
     try:
         reached_end = loop.train()
     except NotFiniteError as error:
@@ -134,7 +142,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     if spec.proof:
         conclude(places.session, spec.proof, spec.id)
     if not reached_end:
-        return ended("stopped", loop, device, reason=control.stop_reason)
+        return ended("stopped", loop, device, reason=loop.control.stop_reason)
     return test(loop, material, device)
 
 

@@ -152,7 +152,7 @@ class Follower:
 
     def _say_events(self, run: RunFeed, spoken: Spoken) -> None:
         for event in run.events[spoken.events :]:
-            if event.kind in ("warning", "spike", "lens") or is_failed_check(event):
+            if event.kind in ("warning", "spike", "lens", "compile") or is_failed_check(event):
                 output.line(f"{self._name(run)}  {event.kind}: {event.message}")
             elif event.kind == "profile":
                 profiled = run.paths.profiled

@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from valtui_trainer.training.data.split import shuffled_rows
 from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.uncompiled import uncompiled
 
 SUBSET = 512
 TOO_SMALL = "Expected more than 1 value per channel when training"
@@ -76,7 +77,7 @@ def set_exact_statistics(
         for rows in batches:
             images, _ = train_set.batch(rows)
             autocasting = torch.autocast(images.device.type, torch.bfloat16, enabled=autocast)
-            with torch.inference_mode(), autocasting:
+            with torch.inference_mode(), autocasting, uncompiled(model):
                 model(images)
     finally:
         for handle in hooks:

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from valtui_trainer.presets import arms as presets_arms
@@ -37,6 +38,8 @@ from valtui_trainer.training.probe.noise import noise_scale_at
 from valtui_trainer.training.probe.part import Arm, build_replicas, release, train_part
 from valtui_trainer.training.same_data import refuse_other_data
 from valtui_trainer.training.validate import check_device
+
+UNCOMPILED = "The run trains a compiled network; a probe does not compile, and finds the same within rounding."
 
 
 class CancelledError(Exception):
@@ -104,6 +107,8 @@ class Work:
         logs = {arm.id: self.open_log(arm, patience) for arm in self.arms}
         self.control.total = self.spec.replicas * sum(arm.steps for arm in self.arms)
         self.control.left = self.seconds_left
+        if self.run_spec.preset.compile:
+            events.append(self.note(UNCOMPILED))
         status, reason = "done", ""
         try:
             self.refuse_what_cannot_be_trained()
@@ -141,13 +146,17 @@ class Work:
         )
 
     def arm(self, identity: str) -> Arm:
-        """Return an arm of this probe."""
-        preset = self.run_spec.preset
+        """Return an arm of this probe; no arm is compiled, as each is trained too short for it to pay."""
+        preset = replace(self.run_spec.preset, compile=False)
         if identity != BASE:
             preset = presets_arms.change(preset, identity)
         return Arm.of(
             identity, preset, self.spec.fork, len(self.material.train_set), self.spec.evaluations
         )
+
+    def note(self, message: str) -> Event:
+        """Return an event that tells something worth knowing."""
+        return Event(n=0, time=time.monotonic() - self.began, kind="note", message=message)
 
     def images(self) -> int:
         """Return the training images that the whole probe sees."""

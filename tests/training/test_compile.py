@@ -1,0 +1,186 @@
+"""`compile = true`: compiled before the clock runs and not later, the same losses, never a run that fails."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from support.training import Bench, same, train
+from valtui_trainer.presets.types import Augmentation, Model, Preset
+from valtui_trainer.session.history import History
+from valtui_trainer.training import checkpoint, compiling
+from valtui_trainer.training.choose_engine import choose
+from valtui_trainer.training.compiling import compile_all, compile_networks
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """Forget after each test what was compiled in it."""
+    yield
+    torch._dynamo.reset()
+
+
+class Backend:
+    """A compiler that leaves everything as it is, and counts what it compiles and what is called."""
+
+    def __init__(self) -> None:
+        self.compiled = 0
+        self.called = 0
+
+    def __call__(self, graph: torch.fx.GraphModule, _: list[Any]) -> Callable[..., Any]:
+        self.compiled += 1
+
+        def forward(*inputs: Any) -> Any:
+            self.called += 1
+            return graph.forward(*inputs)
+
+        return forward
+
+
+@pytest.fixture
+def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """The compiler of the test."""
+    found = Backend()
+    monkeypatch.setattr(compiling, "BACKEND", found)
+    return found
+
+
+def preset(digits: Path, **settings: object) -> Preset:
+    """Return a preset with a rest batch (320 = 6 · 48 + 32), BatchNorm, dropout and augmentation."""
+    defaults: dict[str, object] = {
+        "data": str(digits), "batch_size": 48, "epochs": 2, "eval_every": 0.5, "log_every": 2,
+        "model": Model(name="small-cnn", width=4, batchnorm=True, dropout=0.3),
+        "augmentation": Augmentation(rotation=20, flip=True), "compile": True,
+    }  # fmt: skip
+    return Preset(**{**defaults, **settings})  # type: ignore[arg-type]
+
+
+def losses(history: History) -> list[float | None]:
+    """Return everything that was measured of losses, in order."""
+    found: list[float | None] = [record.train_loss for record in history.train]
+    for _, record in history.val:
+        found += [record.val_loss, record.val_loss_precise, record.train_eval_loss or 0.0]
+    return found
+
+
+def told(history: History, kind: str) -> list[str]:
+    return [event.message for _, event in history.events if event.kind == kind]
+
+
+def test_losses_and_lenses_are_those_of_the_uncompiled_network_within_rounding(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiling, "BACKEND", "aot_eager")
+
+    _, compiled = train(home, preset(digits), seeds=(0, 1))
+    _, plain = train(home, preset(digits, compile=False), seeds=(0, 1))
+
+    assert len(told(compiled, "compile")) == 1
+    assert not told(compiled, "warning")
+    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
+
+
+def test_the_checkpoint_is_that_of_any_other_network(
+    home: Path, digits: Path, backend: Backend
+) -> None:
+    run, _ = train(home, preset(digits))
+    other, _ = train(home, preset(digits, compile=False))
+
+    states = [checkpoint.newest(one.checkpoints) for one in (run, other)]
+
+    assert backend.called
+    ours, theirs = (state[1]["replicas"][0]["model"] for state in states if state is not None)
+    assert list(ours) == list(theirs)
+
+
+def test_compiling_leaves_everything_as_it_was_to_the_bit(
+    home: Path, digits: Path, backend: Backend
+) -> None:
+    bench = Bench(home, preset(digits), seeds=(0, 1))
+    bench.advance(3)
+    before = bench.loop.state()
+
+    compile_all(bench.loop.preset, bench.loop.replicas, bench.material)
+
+    after = bench.loop.state()
+    del before["time"], after["time"]
+    assert backend.compiled
+    assert same(before, after)
+
+
+def test_nothing_is_compiled_once_training_has_begun_and_the_clock_has_not_moved_before(
+    home: Path, digits: Path, backend: Backend
+) -> None:
+    bench = Bench(home, preset(digits), seeds=(0, 1))
+    bench.loop.begin()
+    bench.loop.clock.set(100.0)
+
+    with compile_networks(bench.loop, bench.material):
+        compiled, called = backend.compiled, backend.called
+        bench.advance(bench.loop.timetable.total)
+
+    assert backend.compiled == compiled
+    assert backend.called > called
+
+
+def test_a_copy_is_not_compiled(home: Path, digits: Path, backend: Backend) -> None:
+    bench = Bench(home, preset(digits))
+    (replica,) = bench.loop.replicas
+    compile_all(bench.loop.preset, [replica], bench.material)
+    called = backend.called
+
+    copy = replica.twin(log_every=1)
+    copy.begin_epoch(bench.material.train_set)
+    copy.step(bench.material.train_set, 0, 1e-3)
+
+    assert backend.called == called
+
+
+def test_a_compiler_that_fails_is_a_warning_and_the_run_is_the_uncompiled_one_to_the_bit(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no C++ compiler was found\nand a long story")
+
+    monkeypatch.setattr(compiling, "BACKEND", broken)
+
+    _, failed = train(home, preset(digits), seeds=(0, 1))
+    _, plain = train(home, preset(digits, compile=False), seeds=(0, 1))
+
+    (warning,) = told(failed, "warning")
+    assert "could not be compiled" in warning
+    assert "no C++ compiler was found" in warning
+    assert "\n" not in warning
+    assert "trained uncompiled" in warning
+    assert losses(failed) == losses(plain)
+
+
+def test_a_compiled_network_is_trained_by_the_loop_and_the_reason_is_said(
+    home: Path, digits: Path
+) -> None:
+    bench = Bench(home, preset(digits), seeds=(0, 1))
+
+    choice = choose(bench.loop.replicas, bench.material.train_set)
+
+    assert choice.engine == "loop"
+    assert "compiled" in choice.why
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
+def test_the_real_compiler_finds_the_same_losses(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("torch._inductor.config.cpp_cache_precompile_headers", False)
+
+    _, compiled = train(home, preset(digits, epochs=1))
+    _, plain = train(home, preset(digits, epochs=1, compile=False))
+
+    assert "was compiled for 3 sizes of batch" in told(compiled, "compile")[0]
+    assert losses(compiled) == pytest.approx(losses(plain), rel=1e-3)

@@ -1,0 +1,114 @@
+"""torch.compile of a run's networks: all of it before the training clock runs, for every size of batch.
+
+A network is compiled in place, so that its state, its copies and its checkpoints are those of any other;
+its copies are not compiled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from valtui_trainer.presets.types import Preset
+from valtui_trainer.training.assemble import Material
+from valtui_trainer.training.checks.unchanged import unchanged
+from valtui_trainer.training.control import LONG_DEADLINE
+from valtui_trainer.training.evaluate import batch_size, evaluate
+from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.lenses.passes import all_of
+from valtui_trainer.training.loop import Loop
+from valtui_trainer.training.models import reason
+from valtui_trainer.training.replica import Replica
+from valtui_trainer.training.uncompiled import stance
+
+BACKEND = "inductor"
+MOST_GRAPHS = 64
+"""Of one function: each size of batch has one, in train and in eval mode, and each break of a graph more."""
+
+
+def compile_networks(loop: Loop, material: Material) -> AbstractContextManager[object]:
+    """Compile the networks of `loop` if its preset says so; return the context that it is to train in.
+
+    There nothing is compiled any more: what would have to be is done uncompiled, as all is where
+    compiling fails.
+    """
+    if not loop.preset.compile:
+        return nullcontext()
+    loop.journal.phase("compiling", LONG_DEADLINE)
+    began = time.monotonic()
+    try:
+        sizes = compile_all(loop.preset, loop.replicas, material)
+    except Exception as error:  # whatever a compiler fails on, the network itself does not
+        cause = getattr(error, "inner_exception", error)  # which torch wraps
+        loop.journal.event(
+            "warning",
+            f"The network could not be compiled ({reason(cause)}); it is trained uncompiled.",
+            step=loop.step,
+            about="compile",
+        )
+        return stance("force_eager")
+    finally:
+        loop.clock.leave_out(time.monotonic() - began)
+    seconds = time.monotonic() - began
+    loop.journal.event(
+        "compile",
+        f"The network was compiled for {sizes} sizes of batch in {seconds:.0f} s.",
+        step=loop.step,
+        sizes=sizes,
+        seconds=seconds,
+    )
+    return stance("eager_on_recompile")
+
+
+def compile_all(preset: Preset, replicas: Iterable[Replica], material: Material) -> int:
+    """Compile the network of each replica for all batches that come; return how many sizes these have.
+
+    Nothing of the replicas is changed but that.
+
+    Raises:
+        Exception: whatever the compiler fails on.
+    """
+    import torch._dynamo.config as dynamo
+    import torch._inductor.config as inductor
+
+    own = {"compile_threads": 1} if material.train_set.device.type == "cpu" else {}
+    steps, passes = sizes_of_steps(preset, material), sizes_of_passes(material)
+    autocast = preset.precision == "bfloat16"
+    with dynamo.patch(recompile_limit=MOST_GRAPHS), inductor.patch(own):
+        for replica in replicas:
+            replica.model.compile(backend=BACKEND, dynamic=False)
+            with unchanged(replica, material.val_set):
+                replica.model.train()
+                for index in steps:
+                    replica.gradient(material.train_set, index)
+                for data, index in passes:
+                    evaluate(replica.model, data, index, autocast)
+    return len(steps) + len(passes)
+
+
+def sizes_of_steps(preset: Preset, material: Material) -> list[torch.Tensor]:
+    """Return the first images (b,), as many as each size of training batch has."""
+    everything = all_of(material.train_set)
+    rest = 0 if preset.drop_last else len(everything) % preset.batch_size
+    sizes = {min(preset.batch_size, len(everything)), rest} - {0}
+    return [everything[:size] for size in sorted(sizes, reverse=True)]
+
+
+def sizes_of_passes(material: Material) -> list[tuple[Batches, torch.Tensor]]:
+    """Return images of the sets that are evaluated, as many as each size of batch there has."""
+    sets = [
+        (material.val_set, all_of(material.val_set)),
+        (material.train_set, material.train_subset),
+    ]
+    if material.test_set is not None:
+        sets.append((material.test_set, all_of(material.test_set)))
+    found: dict[int, tuple[Batches, torch.Tensor]] = {}
+    for data, index in sets:
+        most = batch_size(data, index)
+        for size in (min(most, len(index)), len(index) % most):
+            if size:
+                found.setdefault(size, (data, index[:size]))
+    return list(found.values())
