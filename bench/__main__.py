@@ -19,6 +19,8 @@ from bench import (
     trainer,
     where_time_goes,
 )
+from bench.screen import rivals as screen_rivals
+from bench.screen import slow_line
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
@@ -27,6 +29,8 @@ PARTS = {
     "replicas": replicas,
     "engines": engines,
     "screen": screen,
+    "screen-rivals": screen_rivals,
+    "slow-line": slow_line,
     "long-session": long_session,
     "kills": kills,
     "log": log,
