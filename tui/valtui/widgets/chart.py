@@ -146,7 +146,7 @@ class Chart(Widget):
             self._label_width = 0
         if {one.key for one in series} != {one.key for one in self._series}:
             self._auto = self._scale = None
-        worn = {code: self._style(code) for code in self._styles_of}
+        worn = {code: self._style(code) for code in np.unique(self._canvas.codes).tolist()}
         self._series, self._order = tuple(series), drawing_order(series)
         self._styles_of = {}  # the same code may now mean another colour
         self._x_label, self._y_format, self._x_end = x_label, y_format, x_end
@@ -375,7 +375,7 @@ class Chart(Widget):
             return
         changed = (old.characters != canvas.characters) | (old.codes != canvas.codes)
         for code, style in worn.items():
-            if self._style(code) is not style:
+            if self._style(code) != style:
                 changed |= canvas.codes == code
         regions = [
             Region(begin, row, end - begin, 1)
