@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from support.training import Bench, same, train
 from valtui_trainer.presets.types import Augmentation, Model, Preset
@@ -16,6 +17,8 @@ from valtui_trainer.session.history import History
 from valtui_trainer.training import checkpoint, compiling
 from valtui_trainer.training.choose_engine import choose
 from valtui_trainer.training.compiling import compile_all, compile_networks
+from valtui_trainer.training.drawn import number_layers
+from valtui_trainer.training.dropout import Dropout, set_generator
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +112,7 @@ def test_compiling_leaves_everything_as_it_was_to_the_bit(
 
     after = bench.loop.state()
     del before["time"], after["time"]
-    assert backend.compiled
+    assert backend.compiled == 3  # 48 and 32 in training, 80 in evaluation; the second seed shares them
     assert same(before, after)
 
 
@@ -126,6 +129,33 @@ def test_nothing_is_compiled_once_training_has_begun_and_the_clock_has_not_moved
 
     assert backend.compiled == compiled
     assert backend.called > called
+
+
+@pytest.mark.parametrize("channelwise", [False, True])
+def test_dropout_does_not_break_the_network_into_pieces_and_draws_the_same_masks(
+    backend: Backend, channelwise: bool
+) -> None:
+    layer = Dropout(0.5, channelwise=channelwise)
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), layer, nn.ReLU(), Dropout(0.3))
+    images = torch.rand(8, 1, 6, 6)
+
+    def trained() -> list[torch.Tensor]:
+        set_generator(network, torch.Generator().manual_seed(1))
+        network.zero_grad()
+        outputs = [network(images), network(images)]
+        sum(outputs).square().sum().backward()  # type: ignore[union-attr]
+        return [
+            *outputs,
+            *(weight.grad for weight in network.parameters() if weight.grad is not None),
+        ]
+
+    expected = trained()
+    number_layers(network)
+    network.compile(backend=backend, dynamic=False)
+    found = trained()
+
+    assert (backend.compiled, backend.called) == (1, 2)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 def test_a_copy_is_not_compiled(home: Path, digits: Path, backend: Backend) -> None:

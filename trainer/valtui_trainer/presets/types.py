@@ -165,8 +165,9 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         deadline: seconds the training loop may be silent before it counts as hung (null: automatic).
         stop_on_nan: end the run when a loss is not finite.
         precision: float32, or bfloat16 (autocast, CUDA only).
-        compile: torch.compile the network before the first step, which takes a minute or so; pays only
-            where steps are many. Losses are the same within rounding.
+        compile: torch.compile the network before the first step, which takes a minute or so. Losses are
+            the same within rounding. Pays only where steps are many and gain by it; on the CPU small
+            networks become slower.
         seeds: how many seeds (0, 1, …), or which.
     """
 

@@ -16,6 +16,7 @@ from valtui_trainer.presets.types import Preset
 from valtui_trainer.training.assemble import Material
 from valtui_trainer.training.checks.unchanged import unchanged
 from valtui_trainer.training.control import LONG_DEADLINE
+from valtui_trainer.training.drawn import number_layers
 from valtui_trainer.training.evaluate import batch_size, evaluate
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.lenses.passes import all_of
@@ -79,6 +80,7 @@ def compile_all(preset: Preset, replicas: Iterable[Replica], material: Material)
     autocast = preset.precision == "bfloat16"
     with dynamo.patch(recompile_limit=MOST_GRAPHS), inductor.patch(own):
         for replica in replicas:
+            number_layers(replica.model)
             replica.model.compile(backend=BACKEND, dynamic=False)
             with unchanged(replica, material.val_set):
                 replica.model.train()

@@ -15,6 +15,7 @@ class Dropout(nn.Module):
     Attributes:
         p: probability that an activation (a whole channel, if `channelwise`) becomes zero.
         generator: where masks come from, on the activations' device; None: torch's own.
+        mask_of: its number, if it is part of a compiled network (`drawn`).
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Dropout(nn.Module):
         self.p = p
         self.channelwise = channelwise
         self.generator = generator
+        self.mask_of: torch.Tensor | None = None
 
     def forward(self, activations: torch.Tensor) -> torch.Tensor:
         """Return activations of any shape with some set to zero and the rest scaled by 1/(1-p).
@@ -41,19 +43,31 @@ class Dropout(nn.Module):
             return activations
         if self.p == 1.0:
             return activations * 0.0
-        kept = self.blank(activations).bernoulli_(1.0 - self.p, generator=self.generator)
+        if self.mask_of is not None and torch.compiler.is_compiling():
+            kept = torch.ops.valtui.mask(activations.detach(), self.channelwise, self.mask_of)
+        else:
+            kept = self.draw(activations)
         return masked(activations, kept, self.p)
+
+    def draw(self, activations: torch.Tensor) -> torch.Tensor:
+        """Return a new mask of zeros and ones for `activations`."""
+        return self.blank(activations).bernoulli_(1.0 - self.p, generator=self.generator)
 
     def blank(self, activations: torch.Tensor) -> torch.Tensor:
         """Return memory for the mask of `activations`, with nothing drawn into it yet."""
-        if self.channelwise:
-            ones = (1,) * (activations.ndim - 2)
-            return activations.new_empty(*activations.shape[:2], *ones)
-        return torch.empty_like(activations)
+        return blank(activations, self.channelwise)
 
     def extra_repr(self) -> str:
         """Return the probability, for printing."""
         return f"p={self.p}" + (", channelwise" if self.channelwise else "")
+
+
+def blank(activations: torch.Tensor, channelwise: bool) -> torch.Tensor:
+    """Return memory for a mask of `activations`, one value a channel if `channelwise`."""
+    if channelwise:
+        ones = (1,) * (activations.ndim - 2)
+        return activations.new_empty(*activations.shape[:2], *ones)
+    return torch.empty_like(activations)
 
 
 def masked(activations: torch.Tensor, kept: torch.Tensor, p: float) -> torch.Tensor:
