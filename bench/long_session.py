@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.screen.recorded import has_curves
 from bench.sessions import make_session
 from tests.support.terminal import Terminal
@@ -68,6 +70,7 @@ def watch(home: Path, session: str, report: Path) -> None:
                 self.times.setdefault("measured", now)
             if drawn >= POINTS and measured >= POINTS // EVAL_EVERY and "read" not in self.times:
                 self.times["read"] = now
+                self.times["memory"] = psutil.Process().memory_info().rss / 1e6
                 self.set_timer(2.0, self.action_quit_app)
 
     app = Watched(home, SessionPaths(home / "sessions" / session), driver_class=ValtuiDriver)
@@ -98,6 +101,7 @@ def measure(home: Path, session: str) -> dict[str, Any]:
         "process to paint": painted - began,
         "reading to paint": painted - found["opened"],
         "all read": found["read"] - found["opened"],
+        "memory": found["memory"],
         "made": worst(began, painted),
         "scipy": worst(painted, found["measured"]),
         "followed": worst(found["measured"], found["read"]),
@@ -127,6 +131,11 @@ def describe(rounds: list[dict[str, Any]]) -> list[str]:
             f"| {what} | {statistics.median(gaps):.0f} ms [{gaps[0]:.0f}, {gaps[-1]:.0f}], "
             f"{work:.0f} ms of it processor time |"
         )
+    memory = sorted(one["memory"] for one in rounds)
+    rows.append(
+        f"| the app's memory with all of them drawn | {statistics.median(memory):.0f} MB "
+        f"[{memory[0]:.0f}, {memory[-1]:.0f}] |"
+    )
     return rows
 
 
