@@ -22,7 +22,7 @@ def written(folder: Path, runs: int, points: int) -> Iterator[Path]:
     folder.mkdir()
     for name, value in (("CONFIG", "config"), ("CACHE", "cache"), ("DATA", "data")):
         os.environ[f"WANDB_{name}_DIR"] = str(folder / value)
-    os.environ["WANDB_ERROR_REPORTING"] = "false"
+    os.environ.update(WANDB_ERROR_REPORTING="false", WANDB_MODE="offline")  # nothing is sent
     writer = subprocess.Popen(
         [sys.executable, "-m", "bench.screen.leet_data", str(folder), str(runs), str(points)],
         stdin=subprocess.PIPE,

@@ -147,6 +147,20 @@ class Recorded(Terminal):
         return sum(one.user + one.system for one in times)
 
 
+class Flooded(Recorded):
+    """A terminal that gets more than the emulator can read: its text is the bytes that came last."""
+
+    last = before = b""
+
+    def _show(self, data: bytes) -> None:
+        self.before, self.last = self.last, data
+
+    @property
+    def text(self) -> str:
+        """What came last, with its control sequences."""
+        return (self.before + self.last).decode(errors="replace")
+
+
 def python_environment(caches: Path) -> dict[str, str]:
     """Return what gives a Python its compiled modules, whatever the environment of this one says."""
     return {

@@ -6,7 +6,7 @@ it is a program in Go, started by a command in Python, whose time and memory are
 
 While data come in: four runs grow by ten points a second. valtui draws three panels of them, leet three
 metrics with all runs overlaid, the Sparklines are sixteen in four panels and make their data themselves.
-Draws a second are the frames in which cells of curves arrived. The key focuses another preset, goes to
+Draws a second are the times at which cells of curves arrived. The key focuses another preset, goes to
 another run, or moves the mark of the Sparklines' app, which changes two cells.
 """
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from bench.screen import leet
 from bench.screen.cases import open_session
 from bench.screen.first_frames import Case, Frame, first_frame
-from bench.screen.recorded import Recorded, shows, shows_curves
+from bench.screen.recorded import Flooded, Recorded, shows, shows_curves
 from bench.screen.streaming import Load, focus_keys, grower, measure, nothing, of_keys
 from bench.sessions import make_session
 
@@ -41,13 +41,12 @@ def first_frames(folder: Path) -> list[str]:
         pass
     with leet.written(folder / "leet-one", 1, POINTS) as single:
         pass
-    file = next(single.glob("offline-run-*/*.wandb"))
     cases = [
         Case("valtui, 4 runs", open_session(folder, four.id), shows_curves),
         Case("valtui, 1 run", open_session(folder, one.id), shows_curves),
         Case("`wandb leet`, folder of 4 runs", leet.through_python(place), shows_curves),
-        Case("`wandb leet`, 1 run", leet.through_python(file), shows_curves),
-        Case("its program alone, 1 run", ["-c", ALONE, str(file)], shows_curves),
+        Case("`wandb leet`, 1 run", leet.through_python(single), shows_curves),
+        Case("its program alone, 1 run", ["-c", ALONE, str(single)], shows_curves),
     ]
     found: list[list[Frame]] = [[] for _ in cases]
     for number in range(FIRST_ROUNDS + 1):
@@ -74,7 +73,7 @@ def first_frames(folder: Path) -> list[str]:
 
 
 ALONE = """
-import os, pathlib, sys, importlib.util
+import importlib.util, os, pathlib, sys
 program = pathlib.Path(importlib.util.find_spec("wandb").origin).parent / "bin" / "wandb-core"
 os.execv(program, [str(program), "leet", "run", "--no-observability", sys.argv[1]])
 """
@@ -107,7 +106,7 @@ def leet_load(folder: Path) -> Load:
 
 def sparkline_load(folder: Path) -> Load:
     """Return what sixteen Sparklines take."""
-    terminal = Recorded(["-m", "bench.screen.sparkline"], SIZE, folder / "caches")
+    terminal = Flooded(["-m", "bench.screen.sparkline"], SIZE, folder / "caches")
     try:
         terminal.record_until(shows("▸1"))
         return measure(terminal, nothing, focus_keys(terminal, KEYS), SECONDS)
