@@ -112,7 +112,9 @@ def test_compiling_leaves_everything_as_it_was_to_the_bit(
 
     after = bench.loop.state()
     del before["time"], after["time"]
-    assert backend.compiled == 3  # 48 and 32 in training, 80 in evaluation; the second seed shares them
+    assert (
+        backend.compiled == 3
+    )  # 48 and 32 in training, 80 in evaluation; the second seed shares them
     assert same(before, after)
 
 
@@ -129,6 +131,23 @@ def test_nothing_is_compiled_once_training_has_begun_and_the_clock_has_not_moved
 
     assert backend.compiled == compiled
     assert backend.called > called
+
+
+def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_bit(
+    home: Path, digits: Path, backend: Backend
+) -> None:
+    whole = Bench(home, preset(digits))
+    whole.loop.begin()
+    with compile_networks(whole.loop, whole.material):
+        whole.advance(5)
+        state = whole.loop.state()
+        rest = whole.advance(6)
+
+    resumed = Bench(home, preset(digits))
+    resumed.loop.load_state(state)
+    with compile_networks(resumed.loop, resumed.material):
+        assert resumed.advance(6) == rest
+    assert backend.called
 
 
 @pytest.mark.parametrize("channelwise", [False, True])
