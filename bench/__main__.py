@@ -8,13 +8,17 @@ from pathlib import Path
 
 from bench import (
     arms,
+    costs,
     engines,
+    growth,
     kills,
+    levers,
     log,
     long_session,
     machine,
     planted,
     replicas,
+    rivals,
     screen,
     trainer,
     where_time_goes,
@@ -25,6 +29,10 @@ from bench.screen import slow_line
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
     "trainer": trainer,
+    "rivals": rivals,
+    "levers": levers,
+    "costs": costs,
+    "growth": growth,
     "where-time-goes": where_time_goes,
     "replicas": replicas,
     "engines": engines,

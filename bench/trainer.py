@@ -1,6 +1,8 @@
 """Our training steps, logging on, against a bare forward-backward-step loop on the same tensors.
 
-Evaluation is left out of both. A and B alternate; each figure is a median with its spread.
+Evaluation is left out of both. The bare loop has its images normalised on the device, in order, and the
+trainer's own optimizer; where images are augmented, so are its own. A and B alternate; each figure is a
+median with its spread.
 """
 
 from __future__ import annotations
@@ -13,21 +15,32 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from valtui_trainer.presets.types import Model, Preset
+from bench.timing import synchronise
+from valtui_trainer.presets.types import Augmentation, Model, Preset
 from valtui_trainer.session.create import add_attempt, create_session
 from valtui_trainer.session.layout import session_id, utc_now
 from valtui_trainer.session.records import RunSpec, SessionSpec
-from valtui_trainer.training.assemble import Material, build_model, build_replica, prepare
+from valtui_trainer.training import generators
+from valtui_trainer.training.assemble import (
+    RECORDS_A_SECOND,
+    Material,
+    build_model,
+    build_replica,
+    prepare,
+)
+from valtui_trainer.training.augment import build as build_augmentation
 from valtui_trainer.training.checkpoint import Checkpoints
+from valtui_trainer.training.choose_engine import make_ensemble
 from valtui_trainer.training.control import control_of_run
 from valtui_trainer.training.devices import open_device
-from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.journal import Clock, Journal
+from valtui_trainer.training.lenses.panel import Panel
 from valtui_trainer.training.loop import Loop
 from valtui_trainer.training.optimization import build_optimizer
 
 ROUNDS = 7
 SECONDS = 1.5
+CHANGES = Augmentation(rotation=20, shift_x=0.2, shift_y=0.2, flip=True)
 
 
 def bare(spec: RunSpec, material: Material, device: torch.device, steps: int) -> float:
@@ -38,12 +51,15 @@ def bare(spec: RunSpec, material: Material, device: torch.device, steps: int) ->
     images, labels = material.train_set.batch(everything)
     size = spec.preset.batch_size
     whole = len(labels) // size
+    augmentation = build_augmentation(spec.preset.augmentation)
+    generator = generators.named(0, "augment", device)
     model.train()
 
     def step(number: int) -> None:
         begin = number % whole * size
         loss = functional.cross_entropy(
-            model(images[begin : begin + size]), labels[begin : begin + size]
+            model(augmentation(images[begin : begin + size], generator)),
+            labels[begin : begin + size],
         )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -59,21 +75,29 @@ def bare(spec: RunSpec, material: Material, device: torch.device, steps: int) ->
     return time.perf_counter() - began
 
 
-def ours(
-    spec: RunSpec, material: Material, device: torch.device, steps: int, folder: Path
-) -> float:
-    """Return the seconds of `steps` steps of the real loop, writing the real log."""
+def make_loop(
+    spec: RunSpec,
+    material: Material,
+    device: torch.device,
+    folder: Path,
+    log_every: int,
+    panel: Panel | None = None,
+) -> Loop:
+    """Return the real loop of a run in `folder`, writing the real log; its `journal` is to be closed."""
     session = create_session(folder, session_spec(), [spec])
     run = session.run(spec.id)
     attempt = add_attempt(run)
     control = control_of_run(session, run, attempt)
     clock = Clock()
     journal = Journal(attempt, control, clock)
-    log_every = max(1, round(steps / SECONDS / 3))
+    journal.open_rows(len(material.val_set), material.validation_digest)
     loop = Loop(
         preset=spec.preset,
         timetable=material.timetable,
-        ensemble=Ensemble([build_replica(spec, 0, material, device, log_every)]),
+        ensemble=make_ensemble(
+            [build_replica(spec, seed, material, device, log_every) for seed in spec.seeds],
+            material.train_set,
+        ),
         train_set=material.train_set,
         val_set=material.val_set,
         train_subset=material.train_subset,
@@ -82,20 +106,34 @@ def ours(
         control=control,
         checkpoints=Checkpoints(run.checkpoints, frozenset()),
         clock=clock,
+        panel=panel or Panel(),
     )
     loop.ensemble.train_mode()
-    for _ in range(min(5, log_every)):
-        loop.one_step()
-    loop.record()
+    return loop
+
+
+def steps_of(loop: Loop, steps: int, device: torch.device) -> float:
+    """Return the seconds of so many `steps` of `loop`, logged as it does."""
     synchronise(device)
     began = time.perf_counter()
     for _ in range(steps):
         loop.one_step()
-        if loop.replicas[0].open_steps == log_every:
+        if loop.ensemble.open_steps == loop.log_every:
             loop.record()
     synchronise(device)
-    seconds = time.perf_counter() - began
-    journal.close()
+    return time.perf_counter() - began
+
+
+def ours(
+    spec: RunSpec, material: Material, device: torch.device, steps: int, folder: Path
+) -> float:
+    """Return the seconds of `steps` steps of the real loop, writing the real log."""
+    log_every = max(1, round(steps / SECONDS / RECORDS_A_SECOND))
+    loop = make_loop(spec, material, device, folder, log_every)
+    steps_of(loop, min(5, log_every), device)
+    loop.record()
+    seconds = steps_of(loop, steps, device)
+    loop.journal.close()
     return seconds
 
 
@@ -107,17 +145,17 @@ def session_spec() -> SessionSpec:
     )  # fmt: skip
 
 
-def synchronise(device: torch.device) -> None:
-    """Wait for the device."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def measure(batch_size: int, name: str = "seed-cnn", batchnorm: bool = False) -> str:
+def measure(
+    batch_size: int, name: str = "seed-cnn", batchnorm: bool = False, augmented: bool = False
+) -> str:
     """Return one row: images/s of both, and the ratio of each pair."""
     device_name = "cuda:0" if torch.cuda.is_available() else "cpu"
     device = open_device(device_name, torch.get_num_threads())
-    preset = Preset(batch_size=batch_size, model=Model(name=name, batchnorm=batchnorm))
+    preset = Preset(
+        batch_size=batch_size,
+        model=Model(name=name, batchnorm=batchnorm),
+        augmentation=CHANGES if augmented else Augmentation(),
+    )
     spec = RunSpec(
         id="bench", preset_name="bench", preset=preset, seeds=[0], device=device_name,
         threads=torch.get_num_threads(), position=0, session="bench",
@@ -135,8 +173,9 @@ def measure(batch_size: int, name: str = "seed-cnn", batchnorm: bool = False) ->
     ours_rate = statistics.median(images / a for a, _ in pairs)
     bare_rate = statistics.median(images / b for _, b in pairs)
     ratios = sorted(b / a for a, b in pairs)
+    what = f"{name}{' + BatchNorm' if batchnorm else ''}, batch {batch_size}"
     return (
-        f"| {name}{' + BatchNorm' if batchnorm else ''}, batch {batch_size} | {ours_rate:,.0f} | "
+        f"| {what}{', augmented' if augmented else ''} | {ours_rate:,.0f} | "
         f"{bare_rate:,.0f} | {statistics.median(ratios):.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}] |"
     )
 
@@ -150,8 +189,9 @@ def main() -> list[str]:
     for batch_size in (32, 128, 512):
         lines.append(measure(batch_size))
         print(lines[-1], flush=True)
-    lines.append(measure(32, "small-cnn", batchnorm=True))
-    print(lines[-1], flush=True)
+    for augmented in (False, True):
+        lines.append(measure(32, "small-cnn", batchnorm=True, augmented=augmented))
+        print(lines[-1], flush=True)
     return lines
 
 
