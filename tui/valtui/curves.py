@@ -18,7 +18,7 @@ Axis = Literal["step", "epoch", "time"]
 WINDOW = 10
 PERCENT = 100.0
 RECENT = 60
-MOST_AT_ONCE = 50_000
+MOST_AT_ONCE = 100_000
 """Training records that one update takes up: so many keep the screen waiting for milliseconds."""
 
 
