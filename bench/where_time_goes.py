@@ -25,7 +25,16 @@ from valtui_trainer.training.attempt import run_attempt
 
 STEPS = 400
 TRAIN_IMAGES = 4000
-PHASES = ("data", "augmentation", "forward", "loss", "backward", "optimizer", "record")
+PHASES = (
+    "data",
+    "augmentation",
+    "forward",
+    "loss",
+    "backward",
+    "optimizer",
+    "replayed steps",
+    "record",
+)
 SMALL = Model(name="small-cnn", batchnorm=True)
 PRESETS = {
     "seed-cnn, batch 32": Preset(batch_size=32),

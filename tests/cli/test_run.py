@@ -267,6 +267,7 @@ def test_on_a_terminal_the_app_takes_the_plan(
         return 0
 
     monkeypatch.setattr(run, "on_terminal", lambda: True)
+    monkeypatch.setattr("valtui.cli.screen.require_terminal", lambda: None)
     monkeypatch.setattr("valtui.app.run_app", run_app)
 
     assert main(["run", "batch-32", "--no-mouse"]) == 0

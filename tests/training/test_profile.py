@@ -14,6 +14,7 @@ from torch.autograd import DeviceType
 from torch.autograd.profiler_util import FunctionEvent
 
 from support.replicas import build_replica, random_images, small_preset
+from support.tape import Tape
 from support.training import make_run, same, train
 from valtui_trainer.presets.types import Augmentation, Model, Optimizer, Preset
 from valtui_trainer.session.create import add_attempt
@@ -23,6 +24,7 @@ from valtui_trainer.session.records import Event, Train
 from valtui_trainer.training import checkpoint
 from valtui_trainer.training.attempt import run_attempt
 from valtui_trainer.training.choose_engine import Wanted, make_ensemble
+from valtui_trainer.training.graphed import Graphed
 from valtui_trainer.training.profiling.loop import STEPS, WARM_UP_STEPS, window_of
 from valtui_trainer.training.profiling.phases import (
     AUGMENTATION,
@@ -36,13 +38,17 @@ from valtui_trainer.training.profiling.phases import (
     PHASES,
     PREFIX,
     RECORD,
+    REPLAY,
     REST,
     WINDOW,
 )
 from valtui_trainer.training.profiling.reading import Window, read
 from valtui_trainer.training.profiling.recording import Recording
+from valtui_trainer.training.recorded_steps import WARM_UP_STEPS as WARM_UP
 
 CPU = torch.device("cpu")
+LAUNCHED = set(PHASES) - {REPLAY}
+"""The phases of a run whose steps are not replayed."""
 
 
 def preset(digits: Path, **settings: object) -> Preset:
@@ -113,11 +119,11 @@ def test_the_event_and_the_text_say_which_steps_and_where_the_time_goes(
     assert (event.data["first"], event.data["steps"]) == (WARM_UP_STEPS + 1, STEPS)
     assert "profile.txt of attempt 0" in event.message
     shares = event.data["shares"]
-    assert set(shares) == set(PHASES)
+    assert set(shares) == LAUNCHED
     assert sum(shares.values()) == pytest.approx(1.0)
     assert "the steps 21 to 70" in told(run)
     assert "aten::" in told(run)
-    assert all(f"\n  {phase} " in told(run) for phase in PHASES)
+    assert all(f"\n  {phase} " in told(run) for phase in LAUNCHED)
     for file in (run.profiled.profile, run.profiled.profile_text):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -221,6 +227,25 @@ def test_the_steps_of_every_engine_are_told_apart_and_are_unlabelled_afterwards(
     phases = {cost.phase for cost in found.costs if cost.milliseconds > 0}
     assert {DATA, AUGMENTATION, FORWARD, BACKWARD, OPTIMIZER, REST} <= phases
     assert (LOSS in phases) == (engine == "loop")
+
+
+def test_a_replayed_step_is_one_part() -> None:
+    batches = random_images()
+    ensemble = Graphed([build_replica(small_preset(), 0, CPU)], recorder=Tape())
+    ensemble.train_mode()
+    ensemble.begin_epoch(batches)
+    for _ in range(WARM_UP + 1):
+        ensemble.step(batches, 0, 1e-3)
+
+    recording = Recording(CPU, ensemble.parts(), 0)
+    ensemble.step(batches, 0, 1e-3)
+    recording.end_window()
+    recording.stop()
+
+    found = read(recording.events(), window(steps=1))
+    phases = {cost.phase for cost in found.costs if cost.milliseconds > 0}
+    assert REPLAY in phases
+    assert not phases & {DATA, FORWARD, LOSS, BACKWARD}
 
 
 def window(**settings: Any) -> Window:

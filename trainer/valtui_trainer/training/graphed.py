@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
-from valtui_trainer.training.profiling.phases import Part
+from valtui_trainer.training.profiling.phases import REPLAY, Part
 from valtui_trainer.training.recorded_steps import RecordedSteps
 from valtui_trainer.training.recording import CudaRecorder, Recorder
 from valtui_trainer.training.replica import Replica
@@ -65,6 +65,13 @@ class Graphed(Ensemble):
         for steps in self._steps:
             steps.step(batches, position, rate)
 
+    def parts(self) -> list[Part]:
+        """Return what a step consists of: of a replay, which runs nothing that could be named, one part."""
+        return [*self._launched_parts(), *(Part(steps, "_replay", REPLAY) for steps in self._steps)]
+
+    def _launched_parts(self) -> list[Part]:
+        return super().parts()
+
     @property
     def trouble(self) -> str:
         """Why a step could not be recorded, part of a sentence; empty where all could."""
@@ -96,8 +103,7 @@ class GraphedStack(Graphed):
         """Return each replica's figures (K, 4), as the stack does."""
         return self._stack.figures()
 
-    def parts(self) -> list[Part]:
-        """Return what a step consists of where it is not replayed, as the stack does."""
+    def _launched_parts(self) -> list[Part]:
         return self._stack.parts()
 
 

@@ -14,13 +14,14 @@ FORWARD = "forward"
 LOSS = "loss"
 BACKWARD = "backward"
 OPTIMIZER = "optimizer"
+REPLAY = "replayed steps"
 RECORD = "record"
 EVALUATION = "evaluation"
 LENSES = "lenses"
 REST = "rest"
 
 PHASES = (
-    DATA, AUGMENTATION, FORWARD, LOSS, BACKWARD, OPTIMIZER, RECORD, EVALUATION, LENSES, REST,
+    DATA, AUGMENTATION, FORWARD, LOSS, BACKWARD, OPTIMIZER, REPLAY, RECORD, EVALUATION, LENSES, REST,
 )  # fmt: skip
 """In the order of a step, then what comes now and then."""
 
