@@ -14,6 +14,7 @@ import torch
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.records import Fork, RunSpec
 from valtui_trainer.training import faults, generators, models
+from valtui_trainer.training.allocator import give_back_freed_memory
 from valtui_trainer.training.augment import build as build_augmentation
 from valtui_trainer.training.checks.overlap import common_rows
 from valtui_trainer.training.data.arrays import Images, Integers, Parts
@@ -118,7 +119,7 @@ def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = 
     train_set = placed(found.train)
     counts = np.bincount(found.val.labels)
     counts = counts[counts > 0]
-    return Material(
+    material = Material(
         train_set=train_set,
         val_set=faults.evaluated(placed(found.val), preset.fault, spec.seeds[0]),
         test_set=placed(found.test) if found.test is not None else None,
@@ -137,6 +138,9 @@ def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = 
         common=len(common_rows(found.val, found.train)),
         notes=parts.notes,
     )
+    del parts, found, counts
+    give_back_freed_memory()
+    return material
 
 
 def build_model(
