@@ -15,7 +15,7 @@ from bench.screen.cases import SIZES, VALTUI, bare_app, open_session, words
 from bench.screen.recorded import Recorded, shows, shows_curves
 from bench.sessions import make_session
 
-WARM_ROUNDS = 7
+WARM_ROUNDS = 5
 OTHER_ROUNDS = 3
 ROOT = Path(__file__).parents[2]
 LOADED = (

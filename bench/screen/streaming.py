@@ -13,9 +13,9 @@ from bench.screen.cases import SIZES, open_session, words
 from bench.screen.recorded import CURVE, Recorded, Sighting, shows_curves
 from bench.sessions import Writer, make_session
 
-SECONDS = 12.0
+SECONDS = 10.0
 TICK = 0.1
-KEYS = 24
+KEYS = 20
 WINDOW = 0.4
 """Seconds that a key is watched before the emulator looks for what it did; longer if it is not there."""
 
