@@ -29,7 +29,7 @@ from valtui_trainer.supervise.begin import command
 from valtui_trainer.supervise.launch import ensure_supervisor
 
 LOOK_SECONDS = 0.25
-STATUS_SECONDS = 1.0
+STATUS_SECONDS = 0.25
 SUPERVISOR_SECONDS = 5.0
 FAILURES = ("FAILED", "KILLED", "LOST")
 
