@@ -112,9 +112,11 @@ class WhyCommands(RunCommands):
         self._show_said([Content.assemble(" ", line) for line in lines] or [Content("")])
 
     def _show_said(self, lines: Sequence[Content]) -> None:
-        changed = self._lines != len(lines)
-        self._lines = len(lines)
-        self._update("#said", Content("\n").join(lines), layout=changed)
+        """Show `lines`; the panels above give way once, and do not jump back and forth."""
+        grown = len(lines) > self._lines
+        self._lines = max(self._lines, len(lines))
+        blank = [Content("")] * (self._lines - len(lines))
+        self._update("#said", Content("\n").join([*lines, *blank]), layout=grown)
 
     def _say_so_far(self) -> None:
         """Say what is wrong, or else why the focused run jumps, or else what the volatilities tell."""
