@@ -7,15 +7,16 @@ is drawn once, by the topmost widget that covers it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.control import Control
 from textual._compositor import Compositor, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.strip import Strip
+
+from valtui.widgets.ink import Ink
 
 Span = tuple[int, int]
 Pieces = dict[int, list[tuple[int, Strip]]]
@@ -32,13 +33,15 @@ class CellUpdate(CompositorUpdate):
     def render_segments(self, console: Console) -> str:
         """The update as it goes to the terminal: text and control sequences."""
         sequences: list[str] = []
+        ink = Ink(console._color_system)
         for y, row in self.pieces.items():
             end = -1
             for begin, strip in row:
                 if begin != end:
-                    sequences.append(Control.move_to(begin, y).segment.text)
-                sequences.append(strip.render(console))
+                    sequences.append(f"\x1b[{y + 1};{begin + 1}H")
+                sequences.append(ink.write(strip))
                 end = begin + strip.cell_length
+        sequences.append(ink.end())
         return "".join(sequences)
 
 
@@ -58,17 +61,17 @@ class CellCompositor(Compositor):
                 wanted.setdefault(y, []).append((begin, end))
         return CellUpdate(self._paint(wanted))
 
-    def render_full_update(self, simplify: bool = False) -> LayoutUpdate:
+    def render_full_update(  # type: ignore[override]
+        self, simplify: bool = False
+    ) -> CellUpdate | LayoutUpdate:
         """The update of the whole screen; `simplify` joins what has one style, for pictures."""
         screen = self.size.region
         self._dirty_regions.clear()
         painted = self._paint({y: [screen.column_span] for y in screen.line_range})
-        rows: list[Iterable[Strip]] = [
-            [strip for _, strip in painted.get(y, ())] for y in screen.line_range
-        ]
-        if simplify:
-            rows = [[Strip.join(row).simplify().discard_meta()] for row in rows]
-        return LayoutUpdate(rows, screen)
+        if not simplify:
+            return CellUpdate(painted)
+        rows = [[strip for _, strip in painted[y]] for y in screen.line_range]
+        return LayoutUpdate([[Strip.join(row).simplify().discard_meta()] for row in rows], screen)
 
     def _paint(self, wanted: dict[int, list[Span]]) -> Pieces:
         """Draw the `wanted` spans of each row; `wanted` is used up."""
