@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from valtui.feed import SessionFeed
     from valtui_trainer.session.layout import SessionPaths
 
-READ_SECONDS = 0.05
+READ_SECONDS = 0.02
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 

@@ -21,7 +21,7 @@ from valtui_trainer.session.safe import safe
 if TYPE_CHECKING:
     from valtui.causes.types import OverfittingSince
 
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.5
 
 
 class WhyCommands(RunCommands):
