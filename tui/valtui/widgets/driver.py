@@ -1,9 +1,10 @@
 """Textual's Linux driver, made safe for slow lines, lines that stall and terminals that go away.
 
-A terminal that has not drawn the last frame gets no further one: all that changes meanwhile is drawn
+A terminal that the last frame has not reached gets no further one: all that changes meanwhile is drawn
 in one, when it has. Of a terminal that answers no question only a stall can be seen: while output is
-queued, frames are dropped, and one full repaint follows. A terminal that is gone ends the app. The
-driver draws nothing itself.
+queued, frames are dropped, and one full repaint follows. That is so too of a slow line behind tmux,
+screen or mosh, which answer by themselves as soon as they have parsed the question. A terminal that is
+gone ends the app. The driver draws nothing itself.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import threading
 import time
 from codecs import getincrementaldecoder
-from queue import Empty, Queue
+from queue import Empty, Queue, SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -52,13 +53,13 @@ POLL = 0.05
 """Seconds between two looks at a stalled terminal."""
 
 QUESTION, ANSWER = "\x1b[5n", b"\x1b[0n"
-"""Are you well? I am (DSR 5), said when all before the question was drawn."""
+"""Are you well? I am (DSR 5), said when all before the question was parsed."""
 
 ASK_AGAIN = 5.0
 """Seconds after which a question is put again, should its answer have been lost."""
 
-LAST_ANSWER = 1.0
-"""Seconds that the end waits for an answer at most, which else the shell would take for typing."""
+LAST_ANSWER, FIRST_ANSWER = 1.0, 0.3
+"""Seconds that the end waits at most for answers, of a terminal that has given one, or none so far."""
 
 
 class ValtuiDriver(LinuxDriver):
@@ -81,7 +82,7 @@ class ValtuiDriver(LinuxDriver):
         self._ending = False
         self._gone = False
         self._pace = Pace()
-        self._answered = threading.Event()
+        self._answers: SimpleQueue[float] = SimpleQueue()
         self._held_at: tuple[int, int] | None = None
         self._next_question: asyncio.TimerHandle | None = None
 
@@ -89,18 +90,17 @@ class ValtuiDriver(LinuxDriver):
 
     def _ask(self) -> None:
         """Put the question that `Pace` counts as put, and look whether it is answered in time."""
-        self._answered.clear()
         super().write(QUESTION)
         self._loop.call_soon_threadsafe(
             self._loop.call_later, self._pace.patience, self._hold_if_behind
         )
 
-    def _on_answer(self, at: float) -> None:
-        if self._ending or self._gone:
+    def _on_answer(self) -> None:
+        if self._ending or self._gone or self._answers.empty():
             return
-        if self._pace.answered(at):
+        if self._pace.answered(self._answers.get()):
             self._ask()
-        elif self._held_at is not None:
+        elif self._pace.asked is None and self._held_at is not None:
             self._let_go()
 
     def _hold_if_behind(self) -> None:
@@ -122,6 +122,7 @@ class ValtuiDriver(LinuxDriver):
             self._let_go()
             return
         if not self.backlog:
+            self._pace.put_again(time.monotonic())
             super().write(QUESTION)
         self._next_question = self._loop.call_later(ASK_AGAIN, self._ask_again)
 
@@ -138,14 +139,23 @@ class ValtuiDriver(LinuxDriver):
         self._app.screen.check_idle()
 
     def disable_input(self) -> None:
-        """Stop reading, once an answer that is on its way has come."""
+        """Stop reading, once the answers that are on their way have come."""
         self._ending = True
         if self._held_at is not None:
             self._let_go()
-        if self._pace.asked is not None and not self._gone:
-            self._answered.wait(min(LAST_ANSWER, 2 * self._pace.patience))
+        if not self._gone:
+            self._take_last_answers()
         self._pace.forget()
         super().disable_input()
+        self._answers = SimpleQueue()
+
+    def _take_last_answers(self) -> None:
+        """Wait for each answer that is out, which else the shell would take for typing."""
+        known = self._pace.round_trip is not None
+        until = time.monotonic() + (LAST_ANSWER if known else FIRST_ANSWER)
+        with contextlib.suppress(Empty):
+            for _ in range(self._pace.out):
+                self._answers.get(timeout=max(0.0, until - time.monotonic()))
 
     # Stalled terminals.
 
@@ -233,7 +243,10 @@ class ValtuiDriver(LinuxDriver):
         """Take the terminal, and watch for its end."""
         signal.signal(signal.SIGHUP, self._on_hang_up)
         self._ending = False
+        before = self._writer_thread
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if self._writer_thread is before:
+            return  # in the background: Textual starts again when brought to the foreground
         if self.input_tty and self._pace.wrote(time.monotonic()):
             self._ask()  # of an idle line, so that its own time is known
 
@@ -303,13 +316,17 @@ class ValtuiDriver(LinuxDriver):
             pass
 
     def _without_answers(self, data: bytes) -> tuple[bytes, bytes]:
-        """Take answers out of what was typed; return that, and what may be the beginning of an answer."""
+        """Take answers out of what was typed; return that, and what may be the beginning of an answer.
+
+        What an answer follows is not the beginning of one: an Escape is kept no longer for it.
+        """
         for _ in range(data.count(ANSWER)):
-            self._answered.set()
-            self._loop.call_soon_threadsafe(self._on_answer, time.monotonic())
-        typed = data.replace(ANSWER, b"")
-        if self._pace.asked is not None:
+            self._answers.put(time.monotonic())
+            self._loop.call_soon_threadsafe(self._on_answer)
+        rest = b""
+        if self._pace.out:
             for length in range(len(ANSWER) - 1, 0, -1):
-                if typed.endswith(ANSWER[:length]):
-                    return typed[:-length], typed[-length:]
-        return typed, b""
+                if data.endswith(ANSWER[:length]):
+                    data, rest = data[:-length], data[-length:]
+                    break
+        return data.replace(ANSWER, b""), rest
