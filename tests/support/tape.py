@@ -29,6 +29,7 @@ class Tape:
         warm_ups: how often work was done to warm up.
         recordings: how many there are.
         replays: how many there were.
+        stuck: what keeps generators from drawing after a recording that failed.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class Tape:
         self.warm_ups = 0
         self.recordings = 0
         self.replays = 0
+        self.stuck: Stuck | None = None
 
     def warm_up(self, work: Callable[[], None]) -> None:
         """Do `work`."""
@@ -49,10 +51,15 @@ class Tape:
         try:
             with noted:
                 result = work()
+        except Exception:
+            self.stuck = Stuck(generators)
+            raise
         finally:
             noted.put_back()
             for generator, state in zip(generators, states, strict=True):
                 generator.set_state(state)
+            if self.stuck is not None:
+                self.stuck.__enter__()
         self.recordings += 1
 
         def replay() -> None:
@@ -60,6 +67,12 @@ class Tape:
             noted.replay()
 
         return Recording(result, replay)
+
+    def recover(self, generators: Sequence[torch.Generator]) -> None:
+        """Let generators draw again after a recording that failed."""
+        if self.stuck is not None:
+            self.stuck.__exit__(None, None, None)
+            self.stuck = None
 
 
 class NoWaits(TorchDispatchMode):
@@ -70,6 +83,25 @@ class NoWaits(TorchDispatchMode):
     ) -> Any:
         """Do an operation, unless it waits."""
         refuse_to_wait(operation)
+        return operation(*args, **(kwargs or {}))
+
+
+class Stuck(TorchDispatchMode):
+    """Fails where a generator draws that a failed capture was told of, or torch's own."""
+
+    def __init__(self, generators: Sequence[torch.Generator]) -> None:
+        """Take note of the generators."""
+        super().__init__()
+        self._seeds = {generator.initial_seed() for generator in generators}
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Do an operation, unless it draws from them."""
+        source = (kwargs or {}).get("generator")
+        draws = torch.Tag.nondeterministic_seeded in operation.tags
+        if draws and (source is None or source.initial_seed() in self._seeds):
+            raise RuntimeError("Offset increment outside graph capture encountered unexpectedly.")
         return operation(*args, **(kwargs or {}))
 
 

@@ -148,27 +148,31 @@ def test_a_replica_that_is_not_finite_leaves_the_others_as_they_were_to_the_bit(
 
 
 class Waiting(nn.Module):
-    """Looks at what it computed, for which the host has to wait."""
+    """Looks at what it computed for a batch of that size (None: any), for which the host has to wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int | None) -> None:
         super().__init__()
+        self.size = size
         self.linear = nn.Linear(100, 3)
+        self.dropout = nn.Dropout(0.3)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        outputs: torch.Tensor = self.linear(images.flatten(1))
-        return outputs if float(outputs.detach().sum()) < 1e9 else outputs * 0.0
+        outputs: torch.Tensor = self.linear(self.dropout(images.flatten(1)))
+        if self.size in (None, len(images)):
+            return outputs if float(outputs.detach().sum()) < 1e9 else outputs * 0.0
+        return outputs
+
+
+def waiting(size: int | None, device: str = "cpu") -> Replica:
+    torch.manual_seed(0)
+    return replica_of(Waiting(size), small_preset(augmentation=LIVELY), 0, torch.device(device))
 
 
 def test_where_recording_fails_steps_go_on_as_the_loops_and_it_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data, tape = random_images(), Tape()
-
-    def build() -> Replica:
-        torch.manual_seed(0)
-        return replica_of(Waiting(), small_preset(), 0)
-
-    loop, graph = Ensemble([build()]), Graphed([build()], recorder=tape)
+    loop, graph = Ensemble([waiting(None)]), Graphed([waiting(None)], recorder=tape)
 
     for _ in range(4):
         assert torch.equal(epoch(graph, data), epoch(loop, data))
@@ -177,6 +181,44 @@ def test_where_recording_fails_steps_go_on_as_the_loops_and_it_is_said(
     assert "stream is capturing" in graph.trouble
     assert "those on 32 images go on as they were" in capsys.readouterr().err
     assert (tape.recordings, tape.replays) == (0, 0)
+    assert (
+        tape.warm_ups == 4
+    )  # three of full batches and one of the rest: none once there is no use
+
+
+def test_where_the_rest_cannot_be_recorded_full_batches_are_replayed_as_before() -> None:
+    data, tape = random_images(), Tape()
+    loop, graph = Ensemble([waiting(16)]), Graphed([waiting(16)], recorder=tape)
+
+    for _ in range(6):
+        assert torch.equal(epoch(graph, data), epoch(loop, data))
+
+    assert same(graph.replicas[0].state(), loop.replicas[0].state())
+    assert "stream is capturing" in graph.trouble
+    assert (tape.recordings, tape.replays) == (1, 9)
+
+
+def test_a_device_that_does_not_recover_from_a_failed_recording_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("device is lost")
+
+    data, tape = random_images(), Tape()
+    monkeypatch.setattr(tape, "recover", fail)
+    graph = Graphed([waiting(None)], recorder=tape)
+    epoch(graph, data)
+
+    try:
+        with pytest.raises(RuntimeError, match="Offset increment outside graph capture"):
+            epoch(graph, data)
+    finally:
+        Tape.recover(tape, [])
+
+    assert "stream is capturing" in graph.trouble
+    assert graph.trouble.endswith(
+        "the device does not recover from that (RuntimeError: device is lost)"
+    )
 
 
 @pytest.mark.parametrize("replayed", [Graphed, GraphedStack])
@@ -325,3 +367,25 @@ def test_on_cuda_a_state_goes_from_graph_to_loop_and_back(
         torch.testing.assert_close(
             one.model.state_dict(), other.model.state_dict(), rtol=1e-5, atol=1e-6
         )
+
+
+@pytest.mark.cuda
+@cuda
+@pytest.mark.parametrize("size", [None, 16])
+def test_on_cuda_a_capture_that_is_invalidated_leaves_the_loops_steps_and_earlier_graphs(
+    size: int | None,
+) -> None:
+    data = random_images(device=torch.device("cuda"))
+    graph, loop = Graphed([waiting(size, "cuda")]), Ensemble([waiting(size, "cuda")])
+
+    for _ in range(6):
+        torch.testing.assert_close(epoch(graph, data), epoch(loop, data), rtol=1e-5, atol=1e-6)
+    later = Graphed(replicas(small_preset(model=BATCHNORM), "cuda"))
+    for _ in range(5):
+        epoch(later, data)
+
+    assert "captur" in graph.trouble
+    assert "recover" not in graph.trouble
+    assert later.trouble == ""
+    for mine, theirs in zip(graph.replicas[0].streams, loop.replicas[0].streams, strict=True):
+        assert torch.equal(mine.get_state(), theirs.get_state())

@@ -97,11 +97,14 @@ class RecordedSteps:
         """Take the step on the batch that begins at `position` of the epoch's order."""
         index = self._stepper.batch_indices(position)
         step = self._recorded.get(len(index)) or self._record(batches, index)
-        if step is None:
-            self._last = None
-            self._recorder.warm_up(lambda: self._stepper.step(batches, position, rate))
-        else:
+        if step is not None:
             self._replay(step, index, rate)
+            return
+        self._last = None
+        if self.cannot:  # no size of batch is recorded any more, so there is nothing to warm up for
+            self._stepper.step(batches, position, rate)
+        else:
+            self._recorder.warm_up(lambda: self._stepper.step(batches, position, rate))
 
     def forget(self) -> None:
         """Drop what was recorded; the next steps are the loop's."""
@@ -135,12 +138,25 @@ class RecordedSteps:
         try:
             recording = self._recorder.record(work, self._generators)
         except Exception as error:  # whatever it fails on, memory too, the loop's steps do not
-            self.cannot = f"a step cannot be recorded ({reason(error)})"
-            say(f"{self.cannot}; those on {size} images go on as they were")
-            return None
+            why = reason(error)
+        else:
+            return self._noted(own, recording)
+        self.cannot = f"a step cannot be recorded ({why}){self._recover()}"
+        say(f"{self.cannot}; those on {size} images go on as they were")
+        return None
+
+    def _noted(self, index: torch.Tensor, recording: Recording) -> RecordedStep:
         gradients = [(one, one.grad) for one in self._weights if one.grad is not None]
-        self._recorded[size] = RecordedStep(own, recording, gradients)
-        return self._recorded[size]
+        self._recorded[len(index)] = step = RecordedStep(index, recording, gradients)
+        return step
+
+    def _recover(self) -> str:
+        """Undo what a failed recording left; return why that cannot be, part of a sentence, or nothing."""
+        try:
+            self._recorder.recover(self._generators)
+        except Exception as error:  # whatever it is: the first reason is to be told, too
+            return f", and the device does not recover from that ({reason(error)})"
+        return ""
 
 
 def descend(

@@ -6,6 +6,7 @@ What is recorded here is for `graphed` to say; another recorder can stand in whe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
@@ -45,7 +46,16 @@ class Recorder(Protocol):
             generators: each replay draws on from where they are then.
 
         Raises:
-            Exception: whatever the work or the device says against it; nothing has changed then either.
+            Exception: whatever the work or the device says against it. No tensor has changed then
+                either, but until `recover` neither `generators` nor earlier recordings may be used.
+        """
+        ...
+
+    def recover(self, generators: Sequence[torch.Generator]) -> None:
+        """Undo what a recording that failed has left behind, of those and torch's own generators too.
+
+        Raises:
+            Exception: whatever the device says; nothing can be drawn on it any more.
         """
         ...
 
@@ -80,14 +90,47 @@ class CudaRecorder:
         """
         if not self._graphs:  # a pool that lost its last graph is closed
             self._pool = torch.cuda.graph_pool_handle()
-        graph = torch.cuda.CUDAGraph()
-        for generator in generators:
-            graph.register_generator_state(generator)
+        graph = graph_drawing_from(generators)
         current = torch.cuda.current_stream(self._device)
+        first: Exception | None = None
         try:
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-                result = work()
+                try:
+                    result = work()
+                except Exception as error:
+                    first = error
+                    raise
+        except Exception as error:
+            # What the work failed on says more than that its capture could not be ended.
+            raise first or error  # noqa: B904
         finally:
+            first = None  # which refers to this frame, and that to the tensors of the work
             torch.cuda.set_stream(current)  # which a capture that fails does not bring back
         self._graphs.add(graph)
         return Recording(result, graph.replay)
+
+    def recover(self, generators: Sequence[torch.Generator]) -> None:
+        """End a capture that CUDA declared invalid for torch, too.
+
+        Up to 2.12 torch takes its generators to be captured still, and the pool to be allocated to.
+        """
+        with suppress(RuntimeError):  # torch has done so itself
+            index = torch.cuda.current_device()
+            torch._C._cuda_endAllocateToPool(index, self._pool)
+            torch._C._cuda_releasePool(index, self._pool)
+        self._graphs.clear()  # so that what is recorded next takes a new pool
+        current = torch.cuda.current_stream(self._device)
+        try:
+            # The end of a capture that succeeds frees the generators that it was told of.
+            with torch.cuda.graph(graph_drawing_from(generators), stream=self._stream):
+                torch.zeros(1, device=self._device)
+        finally:
+            torch.cuda.set_stream(current)
+
+
+def graph_drawing_from(generators: Sequence[torch.Generator]) -> torch.cuda.CUDAGraph:
+    """Return an empty graph whose replays draw on from where `generators` are."""
+    graph = torch.cuda.CUDAGraph()
+    for generator in generators:
+        graph.register_generator_state(generator)
+    return graph
