@@ -23,6 +23,7 @@ from bench import (
     trainer,
     where_time_goes,
 )
+from bench.presets import device_name
 from bench.screen import rivals as screen_rivals
 from bench.screen import slow_line
 
@@ -66,7 +67,7 @@ def main(names: list[str]) -> int:
         print(f"{name} …", flush=True)
         part = PARTS[name]
         body = (
-            f"## {name}\n\n{(part.__doc__ or '').strip()}\n\n{machine.describe()}\n\n"
+            f"## {name}\n\n{(part.__doc__ or '').strip()}\n\n{machine.describe(device_name())}\n\n"
             + "\n".join(part.main())
         )
         text = (

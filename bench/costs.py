@@ -1,27 +1,29 @@
 """What logging, evaluations, lenses and checkpoints cost, in % of the time of training steps.
 
 The real loop on mnist5k, batches of 32, its real log on a real disk. Logging: steps with records at the
-default pace (three a second) against steps with none, in turns. All else: seconds of one, against those of the steps
-between two evaluations (four an epoch). An evaluation is all that the loop does then, without lenses:
-the pass over 500 images, its figures, row and record, the sync, the state of the best kept. Averaged
-weights: pass and updates. A checkpoint comes every 30 s at most, so that its share is of 30 s.
+default pace (three a second) against steps with none, in turns. All else: seconds of one, against those
+of the steps between two evaluations (four an epoch). An evaluation is all that the loop does then,
+without lenses: the pass over 500 images, its figures, row and record, the sync, and the state kept, for
+each is the best so far here. Averaged weights: pass and updates. A checkpoint comes every 30 s at most,
+so that its share is of 30 s.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import torch
 
-from bench.levers.lever import SMALL_CNN, device_name
-from bench.timing import alternating, median, spread, timed, turns
+from bench.presets import SMALL_CNN, bench_run
+from bench.timing import alternating, spread, timed, turns
 from bench.trainer import make_loop, steps_of
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.layout import AttemptPaths, make_folder
 from valtui_trainer.session.losses import LossRows
-from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import prepare, warm_up
 from valtui_trainer.training.checkpoint import EVERY_SECONDS
 from valtui_trainer.training.devices import open_device
@@ -41,11 +43,7 @@ Work = Callable[[], object]
 
 def make(name: str, folder: Path) -> tuple[Loop, Loop, torch.device]:
     """Return a loop that logs at the default pace, and one that never does."""
-    preset = Preset(model=MODELS[name])
-    spec = RunSpec(
-        id="bench", preset_name="bench", preset=preset, seeds=[0], device=device_name(),
-        threads=torch.get_num_threads(), position=0, session="bench",
-    )  # fmt: skip
+    spec = bench_run(Preset(model=MODELS[name]), torch.get_num_threads())
     device = open_device(spec.device, spec.threads)
     material = prepare(spec, folder, device)
     pace = warm_up(spec, material, device)
@@ -58,10 +56,14 @@ def works(loop: Loop, folder: Path, between: int) -> dict[str, Work]:
     model = loop.replicas[0].model
     passes = Passes(loop.preset, loop.train_set, loop.val_set)
     seen = loop.evaluator.evaluate(0, model, keep_logits=True)
-    average = Average(model, half_life=62.0)
+    average = Average(model, half_life=loop.timetable.steps_per_epoch / 2)
     attempt = AttemptPaths(folder / "rows", 0)
     make_folder(attempt.losses.parent)
     rows = LossRows(attempt, len(seen.losses), "")
+
+    def evaluated() -> None:
+        loop.checkpoints.best_loss = math.inf
+        loop.evaluate()
 
     def averaged() -> None:
         for _ in range(between):
@@ -73,7 +75,7 @@ def works(loop: Loop, folder: Path, between: int) -> dict[str, Work]:
         rows.sync()
 
     found: dict[str, Work] = {
-        "an evaluation": loop.evaluate,
+        "an evaluation": evaluated,
         "per-sample losses of it, written and synced": kept,
         f"lens {CALIBRATED}": lambda: calibrate(*seen.outputs()),
         f"lens {AVERAGED}": averaged,
@@ -94,7 +96,7 @@ def measure(name: str, folder: Path) -> list[str]:
     )  # type: ignore[misc]
     shares = [100 * (a / b - 1) for a, b in pairs]
     lines = [
-        f"| {name} | logging, a record in {logged.log_every} steps | – | {spread(shares, 1)} |"
+        f"| {name} | logging, a record in {logged.log_every} steps | – | {spread(shares, '.1f')} |"
     ]
     interval = median([b for _, b in pairs]) / STEPS * between
     found = works(logged, folder / name, between)
@@ -111,7 +113,7 @@ def measure(name: str, folder: Path) -> list[str]:
 def row(name: str, what: str, took: list[float], interval: float) -> str:
     """Return the row of what took so many seconds, once in `interval` seconds of training."""
     shares = [100 * seconds / interval for seconds in took]
-    return f"| {name} | {what} | {1e3 * median(took):.2f} | {spread(shares, 1)} |"
+    return f"| {name} | {what} | {1e3 * median(took):.2f} | {spread(shares, '.1f')} |"
 
 
 def main() -> list[str]:

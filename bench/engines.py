@@ -9,24 +9,23 @@ with their least and largest.
 
 from __future__ import annotations
 
-import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from statistics import median
 
 import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from bench.levers.lever import assembled
 from bench.replicas import MODELS, seconds
+from bench.timing import spread, turns
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.records import RunSpec
-from valtui_trainer.training.assemble import Material, build_model, build_replica, prepare
+from valtui_trainer.training.assemble import Material, build_model, build_replica
 from valtui_trainer.training.choose_engine import ENGINES, FOR_ONE, wait
-from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.optimization import build_optimizer
 
@@ -41,11 +40,11 @@ WITHOUT_CUDA = (
     "steps is tested without (`tests/training/test_graphed.py`)."
 )
 
-Timed = Callable[[int], float]
+Steps = Callable[[int], float]
 """Takes so many steps; returns the seconds of one."""
 
 
-def timed_engine(name: Engine, count: int, spec: RunSpec, material: Material) -> Timed:
+def timed_engine(name: Engine, count: int, spec: RunSpec, material: Material) -> Steps:
     """Return the engine `name` with `count` fresh replicas, warmed up."""
     device = material.train_set.device
     replicas = [
@@ -60,7 +59,7 @@ def timed_engine(name: Engine, count: int, spec: RunSpec, material: Material) ->
     return partial(seconds, ensemble, material)
 
 
-def timed_plain_loop(spec: RunSpec, material: Material) -> Timed:
+def timed_plain_loop(spec: RunSpec, material: Material) -> Steps:
     """Return the plain loop over a `DataLoader`, warmed up."""
     device = material.train_set.device
     images, labels = material.train_set.batch(torch.arange(len(material.train_set), device=device))
@@ -96,19 +95,21 @@ def timed_plain_loop(spec: RunSpec, material: Material) -> Timed:
     return steps
 
 
-def row(name: str, batch: int, count: int, timed: dict[str, Timed]) -> str:
+def row(name: str, batch: int, count: int, timed: dict[str, Steps]) -> str:
     """Return one row: milliseconds of each, and the loop's and plain loop's time over the graph's."""
     steps = max(20, int(SECONDS / timed["loop"](20)))
-    turns = [{who: work(steps) for who, work in timed.items()} for _ in range(ROUNDS)]
+    found = [
+        dict(zip(timed, turn, strict=True))
+        for turn in turns([partial(work, steps) for work in timed.values()], ROUNDS)
+    ]
 
     def milliseconds(who: str) -> str:
-        return f"{1e3 * statistics.median(t[who] for t in turns):.3f}" if who in timed else "-"
+        return f"{1e3 * median(turn[who] for turn in found):.3f}" if who in timed else "-"
 
     def over(who: str, other: str) -> str:
         if who not in timed:
             return "-"
-        ratios = sorted(turn[who] / turn[other] for turn in turns)
-        return f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}]"
+        return spread([turn[who] / turn[other] for turn in found])
 
     cells = [
         *map(milliseconds, ("DataLoader", *ENGINES)),
@@ -119,16 +120,11 @@ def row(name: str, batch: int, count: int, timed: dict[str, Timed]) -> str:
     return f"| {name}, batch {batch}, {count} | {' | '.join(cells)} |"
 
 
-def measure(name: str, model: Model, batch: int, device_name: str) -> Iterator[str]:
+def measure(name: str, model: Model, batch: int) -> Iterator[str]:
     """Yield the rows of one model and batch size."""
-    spec = RunSpec(
-        id="bench", preset_name="bench", preset=Preset(model=model, batch_size=batch), seeds=[0],
-        device=device_name, threads=1, position=0, session="bench",
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        material = prepare(spec, Path(folder), open_device(device_name, 1))
+    spec, material, _ = assembled(Preset(model=model, batch_size=batch))
     for count in REPLICAS:
-        timed: dict[str, Timed] = (
+        timed: dict[str, Steps] = (
             {"DataLoader": timed_plain_loop(spec, material)} if count == 1 else {}
         )
         engines: tuple[Engine, ...] = tuple(ENGINES) if count > 1 else FOR_ONE
@@ -148,7 +144,7 @@ def main() -> list[str]:
     lines = [heads, f"|{9 * ' --- |'}"]
     for name in ("seed-cnn", "small-cnn + BatchNorm"):
         for batch in BATCHES:
-            for line in measure(name, MODELS[name], batch, "cuda:0"):
+            for line in measure(name, MODELS[name], batch):
                 lines.append(line)
                 print(line, flush=True)
     return lines

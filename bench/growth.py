@@ -15,18 +15,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import torch
 
-from bench.levers.lever import SMALL_CNN, device_name
-from bench.timing import median, spread, timed
+from bench.presets import SMALL_CNN, bench_run, device_name
+from bench.timing import spread, timed
 from bench.trainer import make_loop, steps_of
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.history import read_history
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import runs_of
-from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import prepare
 from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.loop import Loop
@@ -60,11 +60,8 @@ def made(folder: Path, side: int = 28, classes: int = 10, val: int = 64) -> Loop
     """Return a real loop on random data of this kind."""
     data = folder / f"{side}-{classes}-{val}.npz"
     write_data(data, side, classes, max(val, classes))
-    preset = Preset(data=str(data), model=SMALL_CNN)
-    spec = RunSpec(
-        id="bench", preset_name="bench", preset=preset, seeds=[0], device=device_name(),
-        threads=torch.get_num_threads(), position=0, session="bench",
-    )  # fmt: skip
+    preset = Preset(data=str(data), model=SMALL_CNN, drop_last=True)
+    spec = bench_run(preset, torch.get_num_threads())
     device = open_device(spec.device, spec.threads)
     material = prepare(spec, folder, device)
     return make_loop(spec, material, device, folder, log_every=20)
@@ -75,9 +72,10 @@ def training(what: str, loop: Loop) -> str:
     device = loop.train_set.device
     pace = steps_of(loop, 3, device) / 3
     steps = max(2, int(SECONDS / pace))
-    rates = [steps * 32 / steps_of(loop, steps, device) for _ in range(ROUNDS)]
+    images = steps * loop.preset.batch_size
+    rates = [images / steps_of(loop, steps, device) for _ in range(ROUNDS)]
     loop.journal.close()
-    return f"| {what} | {spread(rates, 0)} images/s of training |"
+    return f"| {what} | {spread(rates, ',.0f')} images/s of training |"
 
 
 def evaluating(count: int, loop: Loop, folder: Path) -> str:
@@ -88,7 +86,7 @@ def evaluating(count: int, loop: Loop, folder: Path) -> str:
     added = (log_bytes(folder) - before) / ROUNDS
     loop.journal.close()
     return (
-        f"| validation set of {count:,} | {spread(seconds, 3)} s an evaluation, "
+        f"| validation set of {count:,} | {spread(seconds, '.3f')} s an evaluation, "
         f"{count / median(seconds):,.0f} images/s, {added:,.0f} bytes of log |"
     )
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 
-def describe(device: str = "cpu") -> str:
-    """Return one line about the machine."""
+def describe(device: str) -> str:
+    """Return one line about the machine whose `device` was measured."""
     model = next(
         (line.partition(":")[2].strip() for line in cpu_info() if line.startswith("model name")),
         platform.machine(),
@@ -18,7 +18,7 @@ def describe(device: str = "cpu") -> str:
     names = ("torch", "textual", "numpy")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     cores = len(os.sched_getaffinity(0))
-    where = device if device == "cpu" else gpu_name()
+    where = device if device == "cpu" else f"{device} ({gpu_name()})"
     return (
         f"{time.strftime('%Y-%m-%d')}, {where}, {model}, {cores} cores, "
         f"Python {platform.python_version()}, {versions}"

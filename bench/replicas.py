@@ -10,20 +10,20 @@ the trainer chooses, and the most memory of a fresh process (CPU: resident, torc
 
 from __future__ import annotations
 
-import statistics
-import tempfile
 import time
-from pathlib import Path
+from functools import partial
+from statistics import median
 
-import torch
+from msgspec.structs import replace
 
+from bench.levers.lever import assembled
+from bench.presets import SMALL_CNN
 from bench.replica_memory import peak_of
-from bench.timing import median, spread, synchronise
+from bench.timing import spread, synchronise, turns
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.records import RunSpec
-from valtui_trainer.training.assemble import Material, build_replica, prepare
+from valtui_trainer.training.assemble import Material, build_replica
 from valtui_trainer.training.choose_engine import make_ensemble
-from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.stacked import Stacked
 
@@ -33,8 +33,8 @@ SEEDS = 16
 REPLICAS = (2, 4, 8)
 MODELS = {
     "seed-cnn": Model(dropout=0.25),
-    "small-cnn + BatchNorm": Model(name="small-cnn", batchnorm=True, dropout=0.25),
-    "the same of width 2": Model(name="small-cnn", width=2, batchnorm=True, dropout=0.25),
+    "small-cnn + BatchNorm": replace(SMALL_CNN, dropout=0.25),
+    "the same of width 2": replace(SMALL_CNN, width=2, dropout=0.25),
 }
 FIRST = next(iter(MODELS))
 
@@ -68,14 +68,11 @@ def measure(name: str, count: int, material: Material, spec: RunSpec) -> str:
     for one in (loop, stack):
         seconds(one, material, 3)
     steps = max(3, int(SECONDS / seconds(loop, material, 3)))
-    pairs = [
-        (seconds(loop, material, steps), seconds(stack, material, steps)) for _ in range(ROUNDS)
-    ]
-    ratios = sorted(mine / theirs for mine, theirs in pairs)
+    pairs = turns([partial(seconds, one, material, steps) for one in (loop, stack)], ROUNDS)
+    ratios = [one / other for one, other in pairs]
     return (
-        f"| {name}, {count} replicas | {1e3 * statistics.median(a for a, _ in pairs):.1f} | "
-        f"{1e3 * statistics.median(b for _, b in pairs):.1f} | "
-        f"{statistics.median(ratios):.2f} [{ratios[0]:.2f}, {ratios[-1]:.2f}] |"
+        f"| {name}, {count} replicas | {1e3 * median(a for a, _ in pairs):.1f} | "
+        f"{1e3 * median(b for _, b in pairs):.1f} | {spread(ratios)} |"
     )
 
 
@@ -94,12 +91,15 @@ def sixteen(material: Material, spec: RunSpec) -> list[str]:
 
     together, alone = ensemble(range(SEEDS)), ensemble(range(1))
     steps = max(3, int(SECONDS / seconds(together, material, 3)))
-    pairs = [
-        (seconds(together, material, steps), SEEDS * seconds(alone, material, SEEDS * steps))
-        for _ in range(ROUNDS)
-    ]
+    pairs = turns(
+        [
+            lambda: seconds(together, material, steps),
+            lambda: SEEDS * seconds(alone, material, SEEDS * steps),
+        ],
+        ROUNDS,
+    )
     ratios = [one / all_of for all_of, one in pairs]
-    ours, theirs = (f"{1e3 * median(list(both)):.1f}" for both in zip(*pairs, strict=True))
+    ours, theirs = (f"{1e3 * median(both):.1f}" for both in zip(*pairs, strict=True))
     many, single = (peak_of(count) >> 20 for count in (SEEDS, 1))
     return [
         "| seed-cnn | 16 seeds in one run | 16 runs of one seed, one after another | ratio |",
@@ -111,19 +111,13 @@ def sixteen(material: Material, spec: RunSpec) -> list[str]:
 
 def main() -> list[str]:
     """Return the table."""
-    device_name = "cuda:0" if torch.cuda.is_available() else "cpu"
     lines = [
         "| model | loop, ms a step | stack, ms a step | loop's time over the stack's, median [min, max] of pairs |",
         "| --- | --- | --- | --- |",
     ]
     further: list[str] = []
     for name, model in MODELS.items():
-        spec = RunSpec(
-            id="bench", preset_name="bench", preset=Preset(model=model), seeds=[0],
-            device=device_name, threads=1, position=0, session="bench",
-        )  # fmt: skip
-        with tempfile.TemporaryDirectory() as folder:
-            material = prepare(spec, Path(folder), open_device(device_name, 1))
+        spec, material, _ = assembled(Preset(model=model))
         for count in REPLICAS:
             lines.append(measure(name, count, material, spec))
             print(lines[-1], flush=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 
 Timed = Callable[[], float]
 """Does the work once; returns its seconds."""
+
+Found = TypeVar("Found")
 
 
 def synchronise(device: torch.device) -> None:
@@ -28,9 +31,14 @@ def timed(work: Callable[[], object], device: torch.device, times: int = 1) -> f
     return (time.perf_counter() - began) / times
 
 
-def turns(works: Sequence[Timed], rounds: int) -> list[tuple[float, ...]]:
-    """Return the seconds of all `works` in each of so many rounds, in which they take turns."""
-    return [tuple(work() for work in works) for _ in range(rounds)]
+def turns(works: Sequence[Callable[[], Found]], rounds: int) -> list[tuple[Found, ...]]:
+    """Return what all `works` found in each of so many rounds; each round begins with the next of them."""
+    found: list[tuple[Found, ...]] = []
+    for number in range(rounds):
+        order = [(number + place) % len(works) for place in range(len(works))]
+        one = {place: works[place]() for place in order}
+        found.append(tuple(one[place] for place in range(len(works))))
+    return found
 
 
 def alternating(
@@ -50,12 +58,7 @@ def alternating(
     return turns([repeated(work) for work in works], rounds)
 
 
-def spread(values: Sequence[float], digits: int = 2) -> str:
-    """Return the median of values with the least and the largest."""
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def median(values: Sequence[float]) -> float:
-    """Return the median of values."""
-    return statistics.median(values)
+def spread(values: Sequence[float], form: str = ".2f") -> str:
+    """Return the median of values with the least and the largest, each written in `form`."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{middle:{form}} [{low:{form}}, {high:{form}}]"

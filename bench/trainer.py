@@ -1,21 +1,23 @@
 """Our training steps, logging on, against a bare forward-backward-step loop on the same tensors.
 
 Evaluation is left out of both. The bare loop has its images normalised on the device, in order, and the
-trainer's own optimizer; where images are augmented, so are its own. A and B alternate; each figure is a
-median with its spread.
+trainer's own optimizer; where images are augmented, so are its own. They take turns; each figure is a
+median with its spread. All batches are whole (`drop_last`).
 """
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch.nn import functional
 
-from bench.timing import synchronise
+from bench.presets import AUGMENTED, SMALL_CNN, bench_run
+from bench.timing import spread, synchronise, turns
 from valtui_trainer.presets.types import Augmentation, Model, Preset
 from valtui_trainer.session.create import add_attempt, create_session
 from valtui_trainer.session.layout import session_id, utc_now
@@ -40,7 +42,7 @@ from valtui_trainer.training.optimization import build_optimizer
 
 ROUNDS = 7
 SECONDS = 1.5
-CHANGES = Augmentation(rotation=20, shift_x=0.2, shift_y=0.2, flip=True)
+NONE = Augmentation()
 
 
 def bare(spec: RunSpec, material: Material, device: torch.device, steps: int) -> float:
@@ -145,39 +147,35 @@ def session_spec() -> SessionSpec:
     )  # fmt: skip
 
 
-def measure(
-    batch_size: int, name: str = "seed-cnn", batchnorm: bool = False, augmented: bool = False
-) -> str:
+def measure(what: str, batch_size: int, model: Model, augmentation: Augmentation = NONE) -> str:
     """Return one row: images/s of both, and the ratio of each pair."""
-    device_name = "cuda:0" if torch.cuda.is_available() else "cpu"
-    device = open_device(device_name, torch.get_num_threads())
-    preset = Preset(
-        batch_size=batch_size,
-        model=Model(name=name, batchnorm=batchnorm),
-        augmentation=CHANGES if augmented else Augmentation(),
-    )
-    spec = RunSpec(
-        id="bench", preset_name="bench", preset=preset, seeds=[0], device=device_name,
-        threads=torch.get_num_threads(), position=0, session="bench",
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory() as folder:
-        material = prepare(spec, Path(folder), device)
+    preset = Preset(batch_size=batch_size, drop_last=True, model=model, augmentation=augmentation)
+    spec = bench_run(preset, torch.get_num_threads())
+    device = open_device(spec.device, spec.threads)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        material = prepare(spec, folder, device)
         pace = bare(spec, material, device, 20) / 20
         steps = max(20, int(SECONDS / pace))
-        pairs = []
-        for _ in range(ROUNDS):
-            a = ours(spec, material, device, steps, Path(folder))
-            b = bare(spec, material, device, steps)
-            pairs.append((a, b))
+        pairs = turns(
+            [
+                lambda: ours(spec, material, device, steps, folder),
+                lambda: bare(spec, material, device, steps),
+            ],
+            ROUNDS,
+        )
     images = steps * batch_size
-    ours_rate = statistics.median(images / a for a, _ in pairs)
-    bare_rate = statistics.median(images / b for _, b in pairs)
-    ratios = sorted(b / a for a, b in pairs)
-    what = f"{name}{' + BatchNorm' if batchnorm else ''}, batch {batch_size}"
-    return (
-        f"| {what}{', augmented' if augmented else ''} | {ours_rate:,.0f} | "
-        f"{bare_rate:,.0f} | {statistics.median(ratios):.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}] |"
-    )
+    rates = [median(images / seconds for seconds in both) for both in zip(*pairs, strict=True)]
+    ratios = spread([b / a for a, b in pairs], ".3f")
+    return f"| {what}, batch {batch_size} | {rates[0]:,.0f} | {rates[1]:,.0f} | {ratios} |"
+
+
+def rows() -> Iterator[str]:
+    """Yield the rows."""
+    for batch_size in (32, 128, 512):
+        yield measure("seed-cnn", batch_size, Model())
+    yield measure("small-cnn + BatchNorm", 32, SMALL_CNN)
+    yield measure("small-cnn + BatchNorm, augmented", 32, SMALL_CNN, AUGMENTED)
 
 
 def main() -> list[str]:
@@ -186,12 +184,9 @@ def main() -> list[str]:
         "| model | valtui, images/s | bare loop, images/s | ratio, median [min, max] of pairs |",
         "| --- | --- | --- | --- |",
     ]
-    for batch_size in (32, 128, 512):
-        lines.append(measure(batch_size))
-        print(lines[-1], flush=True)
-    for augmented in (False, True):
-        lines.append(measure(32, "small-cnn", batchnorm=True, augmented=augmented))
-        print(lines[-1], flush=True)
+    for line in rows():
+        lines.append(line)
+        print(line, flush=True)
     return lines
 
 

@@ -8,23 +8,23 @@ nothing records, evaluations left out. On CUDA a second row has the shares of th
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-import torch
 from msgspec.structs import replace
 
+from bench.levers.lever import assembled
+from bench.presets import SMALL_CNN, bench_run
 from bench.trainer import session_spec
-from valtui_trainer.presets.types import Augmentation, Model, Preset
+from valtui_trainer.presets.spacing import steps_per_epoch
+from valtui_trainer.presets.types import Augmentation, Preset
 from valtui_trainer.session.create import add_attempt, create_session
 from valtui_trainer.session.history import History, read_history
-from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.attempt import run_attempt
 
 STEPS = 400
-TRAIN_IMAGES = 4000
 PHASES = (
     "data",
     "augmentation",
@@ -35,25 +35,22 @@ PHASES = (
     "replayed steps",
     "record",
 )
-SMALL = Model(name="small-cnn", batchnorm=True)
 PRESETS = {
     "seed-cnn, batch 32": Preset(batch_size=32),
     "seed-cnn, batch 512": Preset(batch_size=512),
     "small-cnn + BatchNorm, augmented, batch 32": Preset(
         batch_size=32,
-        model=SMALL,
+        model=SMALL_CNN,
         augmentation=Augmentation(rotation=15, shift_x=0.1, shift_y=0.1, zoom=0.1),
     ),
 }
 
 
-def train(preset: Preset, device: str, folder: Path) -> History:
+def train(preset: Preset, folder: Path) -> History:
     """Return the log of a run of `preset` with `--profile`."""
-    per_epoch = -(-TRAIN_IMAGES // preset.batch_size)
-    spec = RunSpec(
-        id="bench", preset_name="bench", preset=lasting(preset, STEPS / per_epoch), seeds=[0],
-        device=device, threads=1, position=0, session="bench", profile=True,
-    )  # fmt: skip
+    _, material, _ = assembled(preset)
+    per_epoch = steps_per_epoch(preset, len(material.train_set))
+    spec = bench_run(lasting(preset, STEPS / per_epoch), profile=True)
     run = create_session(folder, session_spec(), [spec]).run(spec.id)
     if run_attempt(add_attempt(run).folder):
         raise RuntimeError(f"the run failed; see {run.folder}")
@@ -73,7 +70,7 @@ def profile_of(history: History) -> dict[str, Any]:
 def speed(history: History, profile: dict[str, Any]) -> float:
     """Return the images per second of the steps after the recorded ones."""
     last = profile["first"] + profile["steps"] + 10
-    return statistics.median(
+    return median(
         record.images_per_second
         for record in history.train
         if record.step > last and record.images_per_second
@@ -87,10 +84,10 @@ def row(name: str, middle: str, shares: dict[str, float]) -> str:
     return f"| {name} | {middle} | " + " | ".join(f"{100 * cell:.1f}" for cell in cells) + " |"
 
 
-def measure(name: str, preset: Preset, device: str) -> list[str]:
+def measure(name: str, preset: Preset) -> list[str]:
     """Return the rows of one preset."""
     with tempfile.TemporaryDirectory() as folder:
-        history = train(preset, device, Path(folder))
+        history = train(preset, Path(folder))
     profile = profile_of(history)
     images = speed(history, profile)
     rows = [row(name, f"{1e3 * preset.batch_size / images:.2f} | {images:,.0f}", profile["shares"])]
@@ -104,12 +101,11 @@ def measure(name: str, preset: Preset, device: str) -> list[str]:
 
 def main() -> list[str]:
     """Return the table."""
-    device = "cuda:0" if torch.cuda.is_available() else "cpu"
     head = ["preset", "ms a step", "images/s"]
     head += [f"{phase} %" for phase in (*PHASES, "evaluation", "rest")]
     lines = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     for name, preset in PRESETS.items():
-        for line in measure(name, preset, device):
+        for line in measure(name, preset):
             lines.append(line)
             print(line, flush=True)
     return lines

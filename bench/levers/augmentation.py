@@ -9,20 +9,19 @@ from PIL import Image
 from torchvision import transforms
 
 from bench.levers.lever import Lever, assembled
+from bench.presets import AUGMENTED
 from bench.timing import alternating
-from valtui_trainer.presets.types import Augmentation, Preset
+from valtui_trainer.presets.types import Preset
 from valtui_trainer.training import generators
 from valtui_trainer.training.augment import build
-
-CHANGES = Augmentation(rotation=20, shift_x=0.2, shift_y=0.2, flip=True)
 
 
 def levers() -> Iterator[Lever]:
     """Yield what was measured: 32 images from their pixels to a batch that is changed and normalised."""
-    _, material, device = assembled(Preset(augmentation=CHANGES))
+    _, material, device = assembled(Preset(augmentation=AUGMENTED))
     train_set = material.train_set
     index = torch.arange(32, device=train_set.index_device)
-    augmentation, generator = build(CHANGES), generators.named(0, "augment", device)
+    augmentation, generator = build(AUGMENTED), generators.named(0, "augment", device)
     pixels = torch.randint(0, 256, (32, 28, 28), dtype=torch.uint8).numpy()
     changes = transforms.Compose(
         [

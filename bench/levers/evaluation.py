@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from statistics import median
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.levers.lever import SMALL_CNN, Lever, assembled
-from bench.timing import alternating, median
+from bench.levers.lever import Lever, assembled
+from bench.presets import SMALL_CNN
+from bench.timing import alternating
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.training.assemble import build_model
 from valtui_trainer.training.evaluate import batch_size
@@ -68,7 +70,7 @@ def sizes() -> Iterator[str]:
         images, labels = material.train_set.batch(some)
         works = [passing(model, images, labels, size, torch.inference_mode) for size in SIZES]
         turns = alternating(works, device, 3, seconds=0.3)
-        rates = [len(images) / median(list(seconds)) for seconds in zip(*turns, strict=True)]
+        rates = [len(images) / median(seconds) for seconds in zip(*turns, strict=True)]
         cells = " | ".join(f"{rate:,.0f}" for rate in rates)
         lines.append(f"| {name} | {cells} | {rates[SIZES.index(chosen)] / max(rates):.2f} |")
     yield (

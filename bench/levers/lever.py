@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
 
-from bench.timing import median, spread
-from valtui_trainer.presets.types import Model, Preset
+from bench.presets import bench_run
+from bench.timing import spread
+from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import Material, prepare
 from valtui_trainer.training.devices import open_device
@@ -21,8 +23,6 @@ HEAD = (
 TELLING = 0.03
 """A ratio nearer to 1 than this tells nothing on a machine with other work."""
 AGREED = 0.75
-
-SMALL_CNN = Model(name="small-cnn", batchnorm=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +65,11 @@ def conclusion(ratios: list[float]) -> str:
     return "no difference here"
 
 
-def device_name() -> str:
-    """Return the device that levers are measured on."""
-    return "cuda:0" if torch.cuda.is_available() else "cpu"
-
-
 def assembled(
     preset: Preset, threads: int = 1, room: int | None = None
 ) -> tuple[RunSpec, Material, torch.device]:
     """Return the data of `preset` on the device, in the trainer's settings; `room` 0: streamed to it."""
-    spec = RunSpec(
-        id="bench", preset_name="bench", preset=preset, seeds=[0], device=device_name(),
-        threads=threads, position=0, session="bench",
-    )  # fmt: skip
+    spec = bench_run(preset, threads)
     device = open_device(spec.device, threads)
     with tempfile.TemporaryDirectory() as folder:
         return spec, prepare(spec, Path(folder), device, room), device

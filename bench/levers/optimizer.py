@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from bench.levers.lever import SMALL_CNN, Lever, assembled
+from bench.levers.lever import Lever, assembled
+from bench.presets import SMALL_CNN
 from bench.timing import Timed, alternating
 from valtui_trainer.presets.types import Optimizer, Preset
 from valtui_trainer.training.assemble import build_model

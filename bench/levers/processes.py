@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch.nn import functional
 
 from bench.levers.lever import Lever, assembled
 from bench.levers.worker import at_once, command
-from bench.timing import Timed, alternating, turns
+from bench.timing import Timed, alternating, timed, turns
 from valtui_trainer.presets.types import Preset
+from valtui_trainer.supervise.devices import cores
 from valtui_trainer.training.assemble import build_model
 from valtui_trainer.training.optimization import build_optimizer
 
-IMPORT = "import time; began = time.perf_counter(); import torch._dynamo; print(time.perf_counter() - began)"
-FIRST_TORCH = "import torch; "
+IMPORTS = ("import torch", "import torch, torch._dynamo")
 STEPS = {32: 150, 512: 15}
 
 
@@ -33,7 +33,7 @@ def levers() -> Iterator[Lever]:
             f"freed memory, seed-cnn, batch {batch_size}", "kept by the process",
             "given back (glibc's default)", turns([a, b], 3),
         )  # fmt: skip
-    for model in ("seed-cnn", "small-cnn"):
+    for model in ("seed-cnn", "small-cnn") if cores() >= 2 else ():
         a, b = (one(32, threads, STEPS[32], True, model) for threads in (2, 1))
         yield Lever(
             f"one run alone on two cores, {model}, batch 32", "2 threads", "1 thread",
@@ -45,7 +45,7 @@ def levers() -> Iterator[Lever]:
         )  # fmt: skip
     yield Lever(
         "start of a run", "torch alone", "with its compiler (any optimizer of torch's own)",
-        [imported(FIRST_TORCH) for _ in range(3)],
+        turns([partial(timed, partial(started, what), torch.device("cpu")) for what in IMPORTS], 4),
     )  # fmt: skip
 
 
@@ -64,14 +64,9 @@ def after(model: str) -> Timed:
     return lambda: 2 * at_once([command(model, 32, 2, STEPS[32], True)])[0]
 
 
-def imported(before: str) -> tuple[float, ...]:
-    """Return the seconds of a process that loads torch, and of it with torch's compiler as well."""
-    began = time.perf_counter()
-    told = subprocess.run(
-        [sys.executable, "-c", before + IMPORT], check=True, capture_output=True, text=True
-    )
-    whole = time.perf_counter() - began
-    return whole - float(told.stdout), whole
+def started(imports: str) -> None:
+    """Start a process that does nothing but these `imports`, and wait for its end."""
+    subprocess.run([sys.executable, "-c", imports], check=True)
 
 
 def ahead() -> Lever:

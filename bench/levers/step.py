@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from bench.levers.lever import SMALL_CNN, Lever, assembled
+from bench.levers.lever import Lever, assembled
+from bench.presets import SMALL_CNN
 from bench.timing import alternating
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.training.assemble import build_model

@@ -31,6 +31,7 @@ from bench.log.sqlite import SQLite
 from bench.log.tensorboard import TensorBoard
 from bench.log.tool import SERIES, Tool, make_figures, read, rows_of, write
 from bench.log.tools import tools
+from bench.timing import spread
 
 RECORDS = 5_000
 ROUNDS = 5
@@ -40,12 +41,6 @@ LONG_TENSORBOARD = 20_000
 """Steps of the same four series that TensorBoard reads: it takes too long for more."""
 
 LONG_ROUNDS = 3
-
-
-def spread(values: list[float], form: str) -> str:
-    """Return the median of `values`, with the least and the most."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def side_by_side() -> list[str]:

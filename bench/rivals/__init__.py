@@ -7,33 +7,34 @@ every 50 steps; Lightning with its progress bar, CSV logger and checkpoint as th
 real command line, so its checks, log, lenses and checkpoints are in.
 
 Training steps: images a second without evaluations and the first 8 steps (valtui: without lenses and
-checkpoints too, which the part `costs` has). Evaluation: likewise. Wall time: of the whole process, imports,
+checkpoints too, which the part `costs` has; Lightning: without its checkpoints). Evaluation: likewise. Wall time: of the whole process, imports,
 checks, the test part (valtui alone has that) and the verdict included. Ratios above 1 are in valtui's favour.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import msgspec
 import numpy as np
-import torch
 
+from bench.presets import bench_run, device_name
 from bench.rivals import ours
 from bench.rivals.task import Answer, Task
-from bench.timing import median, spread
+from bench.timing import spread, turns
 from valtui_trainer.presets.types import Preset
-from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import read_split
 from valtui_trainer.training.data.statistics import channel_statistics
 
 EPOCHS = 2
+ROUNDS = 3
 OURS = "valtui run --plain"
 DATALOADER, DATALOADER_2 = "DataLoader, 0 workers", "DataLoader, 2 workers"
 LIGHTNING, LIGHTNING_2 = "Lightning, 0 workers", "Lightning, 2 workers"
@@ -48,21 +49,20 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One job, by whom it is done, and how often."""
+    """One job, and by whom it is done."""
 
     name: str
     model: str
     batch_size: int
     augmented: bool
     rivals: tuple[str, ...]
-    rounds: int
 
 
 CASES = (
-    Case("seed-cnn, batch 32", "seed-cnn", 32, False, tuple(RIVALS), 3),
-    Case("seed-cnn, batch 32, augmented", "seed-cnn", 32, True, (DATALOADER, DATALOADER_2), 2),
-    Case("small-cnn + BatchNorm, batch 32", "small-cnn", 32, False, (DATALOADER, LIGHTNING), 2),
-    Case("seed-cnn, batch 128", "seed-cnn", 128, False, (DATALOADER, LIGHTNING), 2),
+    Case("seed-cnn, batch 32", "seed-cnn", 32, False, tuple(RIVALS)),
+    Case("seed-cnn, batch 32, augmented", "seed-cnn", 32, True, (DATALOADER, DATALOADER_2)),
+    Case("small-cnn + BatchNorm, batch 32", "small-cnn", 32, False, (DATALOADER, LIGHTNING)),
+    Case("seed-cnn, batch 128", "seed-cnn", 128, False, (DATALOADER, LIGHTNING)),
 )
 
 
@@ -78,11 +78,7 @@ class Measured:
 
 def write_data(path: Path, home: Path) -> None:
     """Write the parts of valtui's split where the rivals read them, as uint8."""
-    spec = RunSpec(
-        id="bench", preset_name="bench", preset=Preset(), seeds=[0], device="cpu", threads=1,
-        position=0, session="bench",
-    )  # fmt: skip
-    _, split = read_split(spec, home)
+    _, split = read_split(bench_run(Preset()), home)
     mean, deviation = channel_statistics(split.train)
     np.savez(
         path,
@@ -92,12 +88,12 @@ def write_data(path: Path, home: Path) -> None:
     )  # fmt: skip
 
 
-def measured(case: Case, who: str, folder: Path, device: str) -> Measured:
+def measured(case: Case, who: str, folder: Path) -> Measured:
     """Let `who` do the job of `case` in a process of its own."""
     module, workers = RIVALS.get(who, ("", 0))
     answer = folder / "answer.json"
     task = Task(
-        case.model, case.batch_size, case.augmented, EPOCHS, device, workers,
+        case.model, case.batch_size, case.augmented, EPOCHS, device_name(), workers,
         str(folder / "data.npz"), str(answer),
     )  # fmt: skip
     began = time.perf_counter()
@@ -120,11 +116,11 @@ def measured(case: Case, who: str, folder: Path, device: str) -> Measured:
     )
 
 
-def rows(case: Case, folder: Path, device: str) -> list[str]:
+def rows(case: Case, folder: Path) -> list[str]:
     """Return the rows of one job."""
     names = (OURS, *case.rivals)
-    rounds = int(os.environ.get("ROUNDS", case.rounds))
-    found = [{who: measured(case, who, folder, device) for who in names} for _ in range(rounds)]
+    works = [partial(measured, case, who, folder) for who in names]
+    found = [dict(zip(names, turn, strict=True)) for turn in turns(works, ROUNDS)]
     lines = []
     for who in names:
         mine, own = [turn[who] for turn in found], [turn[OURS] for turn in found]
@@ -134,10 +130,10 @@ def rows(case: Case, folder: Path, device: str) -> list[str]:
         cells = (
             case.name,
             who,
-            f"{median([m.train for m in mine]):,.0f}",
-            f"{median([m.evaluation for m in mine]):,.0f}",
-            f"{median([m.wall for m in mine]):.1f}",
-            f"{median([m.accuracy for m in mine]):.2f}",
+            f"{median(m.train for m in mine):,.0f}",
+            f"{median(m.evaluation for m in mine):,.0f}",
+            f"{median(m.wall for m in mine):.1f}",
+            f"{median(m.accuracy for m in mine):.2f}",
             *ratios,
         )
         lines.append(f"| {' | '.join(cells)} |")
@@ -147,7 +143,6 @@ def rows(case: Case, folder: Path, device: str) -> list[str]:
 
 def main() -> list[str]:
     """Return the table."""
-    device = "cuda:0" if torch.cuda.is_available() else "cpu"
     lines = [
         "| job | by | steps, images/s | evaluation, images/s | wall, s | accuracy | valtui's steps over it, median [min, max] of turns | its wall time over valtui's |",
         f"|{8 * ' --- |'}",
@@ -156,7 +151,7 @@ def main() -> list[str]:
         folder = Path(place)
         write_data(folder / "data.npz", folder)
         for case in CASES:
-            lines += rows(case, folder, device)
+            lines += rows(case, folder)
     return lines
 
 

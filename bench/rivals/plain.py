@@ -52,7 +52,8 @@ def main() -> None:
     began = time.perf_counter()
     for epoch in range(task.epochs):
         for number, (images, labels) in enumerate(train):
-            images, labels = images.to(device), labels.to(device)
+            images = images.to(device, non_blocking=True)
+            labels = labels.to(device, non_blocking=True)
             optimizer.zero_grad()
             loss = functional.cross_entropy(model(images), labels)
             loss.backward()

@@ -26,10 +26,11 @@ from bench.rivals.task import (
 class Module(lightning.LightningModule):
     """The network, its loss, optimizer and figures."""
 
-    def __init__(self, task: Task) -> None:
-        """Build the network of `task`."""
+    def __init__(self, task: Task, watch: Watch) -> None:
+        """Build the network of `task`; `watch` takes the times."""
         super().__init__()
         self.model = network(task.model)
+        self._watch = watch
 
     def training_step(self, batch: Any, _: int) -> torch.Tensor:
         """Return the loss of a batch, logged."""
@@ -45,19 +46,23 @@ class Module(lightning.LightningModule):
         self.log("val_loss", functional.cross_entropy(logits, labels), prog_bar=True)
         self.log("accuracy", (logits.argmax(1) == labels).float().mean())
 
+    def on_validation_end(self) -> None:
+        """Let the clock of training go on: Lightning calls this after all callbacks, its checkpoint's too."""
+        self._watch.go_on()
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam."""
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
 class Watch(lightning.Callback):
-    """Takes the time of training steps and of evaluations apart."""
+    """Takes the time of training steps, of evaluations, and of these with the checkpoint after them."""
 
     def __init__(self, device: torch.device) -> None:
         """Watch a training on `device`."""
         self._device = device
         self.began = self.ended = self.before = 0.0
-        self.evaluating, self.evaluations = 0.0, 0
+        self.evaluating, self.paused, self.evaluations = 0.0, 0.0, 0
         self.images, self.steps = 0, 0
 
     def now(self) -> float:
@@ -82,6 +87,11 @@ class Watch(lightning.Callback):
             self.evaluating += self.now() - self.before
             self.evaluations += 1
 
+    def go_on(self) -> None:
+        """Begin to train again."""
+        if self.steps:
+            self.paused += self.now() - self.before
+
     def on_train_end(self, *_: Any) -> None:
         """Take the time of the end."""
         self.ended = self.now()
@@ -102,9 +112,9 @@ def main() -> None:
             logger=CSVLogger(folder),
             callbacks=[watch],
         )
-        trainer.fit(Module(task), train, val)
+        trainer.fit(Module(task, watch), train, val)
         accuracy = float(trainer.callback_metrics["accuracy"])
-    training = watch.ended - watch.began - watch.evaluating
+    training = watch.ended - watch.began - watch.paused
     count = watch.evaluations * len(val.dataset)  # type: ignore[arg-type]
     give(task, Answer(training, watch.images, watch.evaluating, count, accuracy))
 
