@@ -71,6 +71,20 @@ def losses(history: History) -> list[float | None]:
     return found
 
 
+class Forked(nn.Module):
+    """Shows the same activations to one dropout layer twice, and to another once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(6, 6)
+        self.dropout = Dropout(0.5)
+        self.other = Dropout(0.5)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        seen = self.linear(images)
+        return self.dropout(seen), self.dropout(seen), self.other(seen)
+
+
 def told(history: History, kind: str) -> list[str]:
     return [event.message for _, event in history.events if event.kind == kind]
 
@@ -174,6 +188,25 @@ def test_dropout_does_not_break_the_network_into_pieces_and_draws_the_same_masks
     found = trained()
 
     assert (backend.compiled, backend.called) == (1, 2)
+    assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("compiler", ["aot_eager", "aot_eager_decomp_partition"])
+def test_a_layer_that_is_called_twice_on_the_same_activations_draws_twice(compiler: str) -> None:
+    network = Forked()
+    images = torch.rand(4, 6)
+
+    def masks() -> tuple[torch.Tensor, ...]:
+        set_generator(network, torch.Generator().manual_seed(1))
+        left, right, other = network(images)
+        return left != 0, right != 0, other != 0
+
+    expected = masks()
+    number_layers(network)
+    network.compile(backend=compiler, dynamic=False)
+    found = masks()
+
+    assert not torch.equal(found[0], found[1])
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 

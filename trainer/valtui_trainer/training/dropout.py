@@ -15,7 +15,8 @@ class Dropout(nn.Module):
     Attributes:
         p: probability that an activation (a whole channel, if `channelwise`) becomes zero.
         generator: where masks come from, on the activations' device; None: torch's own.
-        mask_of: its number, if it is part of a compiled network (`drawn`).
+        mask_of: its number and what the layers of its network take turns by, where that is
+            compiled (`drawn`).
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Dropout(nn.Module):
         self.p = p
         self.channelwise = channelwise
         self.generator = generator
-        self.mask_of: torch.Tensor | None = None
+        self.mask_of: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def forward(self, activations: torch.Tensor) -> torch.Tensor:
         """Return activations of any shape with some set to zero and the rest scaled by 1/(1-p).
@@ -44,7 +45,7 @@ class Dropout(nn.Module):
         if self.p == 1.0:
             return activations * 0.0
         if self.mask_of is not None and torch.compiler.is_compiling():
-            kept = torch.ops.valtui.mask(activations.detach(), self.channelwise, self.mask_of)
+            kept = torch.ops.valtui.mask(activations.detach(), self.channelwise, *self.mask_of)
         else:
             kept = self.draw(activations)
         return masked(activations, kept, self.p)
