@@ -33,7 +33,6 @@ LONGEST = 120.0
 def watch(home: Path, session: str, report: Path) -> None:
     """Run the app on `session` with a heartbeat in its loop; write what it saw to `report`."""
     from valtui import app as valtui_app
-    from valtui.screens.opening import OpeningScreen
     from valtui.widgets.driver import ValtuiDriver
     from valtui_trainer.session.layout import SessionPaths
 
@@ -44,6 +43,10 @@ def watch(home: Path, session: str, report: Path) -> None:
             super().__init__(*given, **options)
             self.gaps: list[tuple[float, float, float]] = []
             self.times: dict[str, float] = {}
+
+        def open_session(self, session: SessionPaths) -> None:
+            self.times["opened"] = time.monotonic()
+            super().open_session(session)
 
         def on_ready(self) -> None:
             self._beat = asyncio.create_task(self.beat())
@@ -58,8 +61,6 @@ def watch(home: Path, session: str, report: Path) -> None:
                 self.look(now)
 
         def look(self, now: float) -> None:
-            if isinstance(self.screen, OpeningScreen):
-                self.times.setdefault("opened", now)
             curves = getattr(self.screen, "curves", None)
             if not curves:
                 return

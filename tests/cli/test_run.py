@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from support.sessions import new_session
-from valtui.cli import run
+from valtui.cli import run, screen
 from valtui.cli.main import main
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.records import RunSpec
@@ -267,7 +267,7 @@ def test_on_a_terminal_the_app_takes_the_plan(
         return 0
 
     monkeypatch.setattr(run, "on_terminal", lambda: True)
-    monkeypatch.setattr("valtui.cli.screen.require_terminal", lambda: None)
+    monkeypatch.setattr(screen, "on_terminal", lambda: True)
     monkeypatch.setattr("valtui.app.run_app", run_app)
 
     assert main(["run", "batch-32", "--no-mouse"]) == 0

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from screens.conftest import Recorded, sees, shown, until
 from support.broken_reads import BrokenReads
 from support.sessions import train_record
-from valtui import curves, reading
+from valtui import curves
 from valtui.app import ValtuiApp
 from valtui.feed import SessionFeed
 from valtui.screens.live import LiveScreen
@@ -69,7 +69,7 @@ async def test_the_live_screen_comes_with_all_evaluations_before_everything_was_
     first_look: list[tuple[bool, int, int]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reading, "READ_SECONDS", 0.0)
+    monkeypatch.setattr("valtui.first_read.READ_SECONDS", 0.0)
 
     async with app(long).run_test(size=SIZE, notifications=True) as pilot:
         screen = await live(pilot)
@@ -159,7 +159,7 @@ async def test_a_session_that_is_gone_before_it_is_read_is_told_in_a_sentence(
 async def test_a_session_deleted_while_more_is_to_read_keeps_what_is_drawn(
     app: AppMaker, long: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "READ_SECONDS", 0.0)
+    monkeypatch.setattr("valtui.first_read.READ_SECONDS", 0.0)
     original = LiveScreen.on_mount
 
     def deleting(screen: LiveScreen) -> None:

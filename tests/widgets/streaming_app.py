@@ -18,6 +18,7 @@ from textual.containers import Grid
 from textual.widgets import Static
 
 from valtui.widgets.chart import Chart, Series
+from valtui.widgets.compositor import write_exact_cells
 from valtui.widgets.driver import ValtuiDriver
 from valtui.widgets.pyramid import Pyramid
 
@@ -49,6 +50,7 @@ class Streaming(App[None]):
                 yield Chart()
 
     def on_mount(self) -> None:
+        write_exact_cells(self.screen)
         for number, chart in enumerate(self.query(Chart)):
             pyramids = self.pyramids[number]
             chart.border_title = f"panel {number}"

@@ -22,7 +22,9 @@ STYLES = st.none() | st.builds(
     Style, color=COLOURS, bgcolor=COLOURS, bold=SWITCH, italic=SWITCH, underline=SWITCH,
     reverse=SWITCH, strike=SWITCH,
 )  # fmt: skip
-SEGMENTS = st.lists(st.builds(Segment, st.text("ab ⣿", min_size=1, max_size=4), STYLES), max_size=12)
+SEGMENTS = st.lists(
+    st.builds(Segment, st.text("ab ⣿", min_size=1, max_size=4), STYLES), max_size=12
+)
 SYSTEMS = st.sampled_from([ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT, ColorSystem.STANDARD])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterable
@@ -23,15 +22,12 @@ from valtui.widgets.driver import ValtuiDriver
 from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
-    from valtui.reading import Reading
+    from valtui.first_read import FirstRead
     from valtui_trainer.session.layout import SessionPaths
     from valtui_trainer.supervise.plan import Plan
 
 READING_SECONDS = 0.1
-"""How long the first frame waits for a session's curves, rather than come without them."""
-
-SETTLED_SECONDS = 2.0
-"""After so long everything is loaded that the first screens need."""
+"""How long a live screen waits for its first curves, rather than that another comes before it."""
 
 
 class ValtuiApp(App[str]):
@@ -50,24 +46,23 @@ class ValtuiApp(App[str]):
         home: Path,
         session: SessionPaths | None = None,
         plan: Plan | None = None,
-        reading: Reading | None = None,
+        first_read: FirstRead | None = None,
         **options: Any,
     ) -> None:
         """Open on `plan` (checked, then started), on `session`, or on the home screen.
 
-        `reading` is of a session that is being read already, to be opened likewise.
+        `first_read` is of a session that is being read already, to be opened likewise.
         """
         super().__init__(**options)
         self.home = home
         self._session = session
         self._plan = plan
-        self._reading = reading
+        self._first_read = first_read
 
     async def on_mount(self) -> None:
         """Take up the user's keys, and show the first screen."""
         keymap, problem = user_keymap()
         self.set_keymap(keymap)
-        self.set_timer(SETTLED_SECONDS, collect_garbage)
         # Later, for what is shown before the app runs is drawn, and not written.
         self.call_later(self._show_first)
         if problem:
@@ -75,9 +70,8 @@ class ValtuiApp(App[str]):
 
     async def _show_first(self) -> None:
         """Show the first screen."""
-        if self._reading is not None:
-            self._reading.done.wait(READING_SECONDS)
-            self.open_reading(self._reading)
+        if self._first_read is not None:
+            await self._open(self._first_read)
         elif self._session is not None:
             self.open_session(self._session)
         else:
@@ -99,20 +93,21 @@ class ValtuiApp(App[str]):
 
     def open_session(self, session: SessionPaths) -> None:
         """Show a session live, when some of it has been read."""
-        from valtui.reading import begin_reading
+        from valtui.first_read import begin_reading
 
-        self.open_reading(begin_reading(session))
+        self.run_worker(self._open(begin_reading(session)), group="open", exclusive=True)
 
-    def open_reading(self, reading: Reading) -> None:
-        """Show a session live: at once where enough of it was read already."""
-        if reading.feed is not None:
+    async def _open(self, first_read: FirstRead) -> None:
+        """Show a session live, at once where it is read in a moment."""
+        await first_read.wait(READING_SECONDS)
+        if first_read.feed is not None:
             from valtui.screens.live import LiveScreen
 
-            self.push_screen(LiveScreen(reading.feed))
+            self.push_screen(LiveScreen(first_read.feed))
         else:
             from valtui.screens.opening import OpeningScreen
 
-            self.push_screen(OpeningScreen(reading))
+            self.push_screen(OpeningScreen(first_read))
 
     async def action_back(self) -> None:
         """Leave the topmost screen; the home screen is made when it is first gone back to."""
@@ -162,17 +157,10 @@ class ValtuiApp(App[str]):
                 )
 
 
-def collect_garbage() -> None:
-    """Collect garbage from now on: seldom, and not among what was loaded, which stays."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    gc.enable()
-
-
 def run_app(
     home: Path,
     *,
-    reading: Reading | None = None,
+    first_read: FirstRead | None = None,
     plan: Plan | None = None,
     mouse: bool = True,
 ) -> int:
@@ -182,7 +170,7 @@ def run_app(
     if os.environ.get("TERM") == "dumb":
         sys.stderr.write("valtui: this terminal (TERM=dumb) cannot draw the screen; use --plain.\n")
         return 2
-    app = ValtuiApp(home, plan=plan, reading=reading, driver_class=ValtuiDriver)
+    app = ValtuiApp(home, plan=plan, first_read=first_read, driver_class=ValtuiDriver)
     message = app.run(mouse=mouse)
     for sentence in message.split("\n") if message else ():
         sys.stderr.write(f"valtui: {safe(sentence)}\n")

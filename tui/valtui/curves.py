@@ -90,14 +90,14 @@ class RunCurves:
         self._train_step = -1.0
         self._evaluations = 0
         self._measured = 0
-        self._generation = self._generations()
+        self._generation = self.generations()
 
     def update(self, axis: Axis, measure: bool = True) -> bool:
         """Take up new points, all of them anew after a change of axis or a resume; tell whether any came.
 
         `measure` False leaves the volatility for later: its first interval loads scipy.
         """
-        if axis != self.axis or self._generations() != self._generation:
+        if axis != self.axis or self.generations() != self._generation:
             self.axis = axis
             self.resets += 1
             self._reset()
@@ -106,7 +106,8 @@ class RunCurves:
         measured = measure and self._update_volatility(matrix)
         return trained or evaluated or measured
 
-    def _generations(self) -> tuple[int, ...]:
+    def generations(self) -> tuple[int, ...]:
+        """Return of each of the log's tables how often it was begun anew."""
         tables = [
             table for series in self.run.seeds.values() for table in (series.train, series.val)
         ]

@@ -106,30 +106,11 @@ def without_command(words: list[str]) -> int:
 
 def open_app(arguments: argparse.Namespace) -> int:
     """Open the app without a session."""
-    from valtui.cli.screen import show
+    from valtui.cli.screen import require_terminal, show
     from valtui_trainer.session.layout import prepare_home
 
-    require_terminal()
+    require_terminal()  # before a home is made
     return show(prepare_home(home_of(arguments)), mouse=not arguments.no_mouse)
-
-
-def on_terminal() -> bool:
-    """Tell whether a person sits at both ends."""
-    return sys.stdout.isatty() and sys.stdin.isatty()
-
-
-def require_terminal() -> None:
-    """Refuse to open the screen where there is none.
-
-    Raises:
-        CommandError: stdout or stdin is no terminal.
-    """
-    if not on_terminal():
-        raise CommandError(
-            "the screen needs a terminal on stdin and stdout. `valtui run … --plain`, "
-            "`valtui show` and `valtui compare` work without one.",
-            2,
-        )
 
 
 def overview() -> str:

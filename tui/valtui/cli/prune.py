@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from valtui.cli import output
-from valtui.cli.main import on_terminal
 from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, home_of
+from valtui.cli.screen import on_terminal
 from valtui.texts import duration, size
 from valtui_trainer.session.listing import counted
 from valtui_trainer.session.prune import (

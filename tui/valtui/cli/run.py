@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from valtui.cli import output
-from valtui.cli.main import on_terminal
 from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_no_mouse, count, home_of, positive
-from valtui.cli.screen import show
+from valtui.cli.screen import on_terminal, show
 
 if TYPE_CHECKING:
     from valtui_trainer.session.layout import SessionPaths

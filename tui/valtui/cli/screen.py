@@ -3,14 +3,40 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from valtui.cli.main import require_terminal
+from valtui.cli.output import CommandError
 
 if TYPE_CHECKING:
     from valtui_trainer.session.layout import SessionPaths
     from valtui_trainer.supervise.plan import Plan
+
+SETTLED_SECONDS = 2.0
+"""After so long what the first screen needs is loaded."""
+
+
+def on_terminal() -> bool:
+    """Tell whether a person sits at both ends."""
+    return sys.stdout.isatty() and sys.stdin.isatty()
+
+
+def require_terminal() -> None:
+    """Refuse to open the screen where there is none.
+
+    Raises:
+        CommandError: stdout or stdin is no terminal.
+    """
+    if not on_terminal():
+        raise CommandError(
+            "the screen needs a terminal on stdin and stdout. `valtui run … --plain`, "
+            "`valtui show` and `valtui compare` work without one.",
+            2,
+        )
 
 
 def show(
@@ -29,14 +55,40 @@ def show(
         CommandError: stdout or stdin is no terminal.
     """
     require_terminal()
-    gc.disable()  # what is loaded stays; the app turns it on after the first frames
-    reading = None
-    if session is not None:
-        from valtui.reading import begin_reading
+    first_read = None
+    with no_garbage_collected_at_first():
+        if session is not None:
+            from valtui.first_read import begin_reading
 
-        reading = begin_reading(session)
-    from valtui.app import run_app
+            first_read = begin_reading(session)
+        from valtui.app import run_app
 
-    if reading is not None:
-        import valtui.screens.live  # noqa: F401  loaded while the session is read
-    return run_app(home, reading=reading, plan=plan, mouse=mouse)
+        if first_read is not None:
+            import valtui.screens.live  # noqa: F401  loaded while the session is read
+        return run_app(home, first_read=first_read, plan=plan, mouse=mouse)
+
+
+@contextmanager
+def no_garbage_collected_at_first() -> Iterator[None]:
+    """Collect no garbage while all is being loaded: there is none.
+
+    Later it is looked for seldom, and not among what was loaded, which stays.
+    """
+    before = gc.get_threshold()
+
+    def settle() -> None:
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        gc.enable()
+
+    later = threading.Timer(SETTLED_SECONDS, settle)
+    later.daemon = True
+    gc.disable()
+    later.start()
+    try:
+        yield
+    finally:
+        later.cancel()
+        gc.unfreeze()
+        gc.set_threshold(*before)
+        gc.enable()

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from valtui.curves import Axis, RunCurves, mark_forks
 from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures, compare
+from valtui.first_read import one_blas_thread
 from valtui.keys import bindings
 from valtui.meter import read_meter
 from valtui.screens.base import KeysFooter
@@ -42,7 +43,7 @@ SETTLE_SECONDS = 0.1
 STATUS_SECONDS = 1.0
 METER_SECONDS = 2.0
 FIGURES_SECONDS = 1.0
-"""How often the figures beside the presets are measured anew; nobody reads them faster."""
+"""How often what is told in words and figures is measured anew; nobody reads it faster."""
 
 NEXT_AXIS: dict[Axis, Axis] = {"step": "epoch", "epoch": "time", "time": "step"}
 PANELS = ("train", "val", "volatility")
@@ -66,8 +67,8 @@ class LiveScreen(CursorCommands):
         self.logarithmic = True
         self.unit: Literal["percent", "absolute"] = "percent"
         self.page = 1
-        self._evaluations: tuple[tuple[int, int], ...] = ()
-        self._measured: tuple[tuple[int, int], ...] = ()
+        self._evaluations: tuple[tuple[int, ...], ...] = ()
+        self._measured: tuple[tuple[int, ...], ...] = ()
         self._measured_at = -math.inf
         self._meter = ""
         self._structure: dict[str, tuple[object, ...]] = {}
@@ -109,7 +110,7 @@ class LiveScreen(CursorCommands):
     async def _load_measures(self) -> None:
         """Load scipy after the first curves are on the screen, then draw the volatility too, and follow."""
         await asyncio.sleep(SETTLE_SECONDS)
-        await asyncio.to_thread(volatility, [1.0, 2.0, 1.5] * 4)
+        await asyncio.to_thread(load_scipy)
         self._can_measure = True
         if self.on_top:
             self._redraw()
@@ -204,18 +205,21 @@ class LiveScreen(CursorCommands):
             self._show_charts(fresh=True)
             return
         evaluations = tuple(
-            (self._evaluation_count(run), self.curves[run.id].resets) for run in self.feed.runs
+            (self._evaluation_count(run), *self.curves[run.id].generations())
+            for run in self.feed.runs
         )
         fresh = evaluations != self._evaluations
         self._evaluations = evaluations
         now = time.monotonic()
-        if self._measured != evaluations and now - self._measured_at >= FIGURES_SECONDS:
+        due = self._measured != evaluations and now - self._measured_at >= FIGURES_SECONDS
+        if due:
             self._measured, self._measured_at = evaluations, now
             self.figures = compare(self.feed.runs, with_look_alikes=False)
         with self.app.batch_update():
             self._show_charts(fresh)
-            self._show_runs()
-            self._show_head()
+            if due:
+                self._show_runs()
+                self._show_head()
             if self._cursor is None:
                 self._say_so_far()
 
@@ -254,13 +258,13 @@ class LiveScreen(CursorCommands):
                     x_label=AXIS_LABELS[self.x_axis],
                     y_format=y_format(what),
                     x_end=x_end(self.feed.runs, self.x_axis),
+                    log=self.logarithmic and what in ("train_loss", "val_loss"),
                 )
             else:
                 chart.refresh_data()
             title = panel_title(self.feed.runs, what, overfits=since is not None)
             if chart.border_title != title:
                 chart.border_title = title
-            chart.log = self.logarithmic and what in ("train_loss", "val_loss")
 
     def _mark_overfitting(self) -> int | None:
         """Mark where the focused run overfits from, and return that step."""
@@ -309,7 +313,6 @@ class LiveScreen(CursorCommands):
         """Go on to the next unit of x."""
         self.x_axis = NEXT_AXIS[self.x_axis]
         self.action_unzoom()
-        self._evaluations = ()
         self._redraw()
 
     def action_volatility_unit(self) -> None:
@@ -380,3 +383,9 @@ class LiveScreen(CursorCommands):
         from valtui.screens.compare import CompareScreen
 
         self.app.push_screen(CompareScreen(self.feed, self._reading))
+
+
+def load_scipy() -> None:
+    """Load what intervals need, by measuring something."""
+    with one_blas_thread():
+        volatility([1.0, 2.0, 1.5] * 4)

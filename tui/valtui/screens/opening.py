@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from typing import TYPE_CHECKING
 
 from textual import work
@@ -15,7 +17,7 @@ from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
     from valtui.feed import SessionFeed
-    from valtui.reading import Reading
+    from valtui.first_read import FirstRead
 
 
 class OpeningScreen(Screen[None]):
@@ -23,31 +25,30 @@ class OpeningScreen(Screen[None]):
 
     BINDINGS = [Binding("escape", "app.back", "back")]  # noqa: RUF012
 
-    def __init__(self, reading: Reading) -> None:
-        """Wait for `reading`, which has begun."""
+    def __init__(self, first_read: FirstRead) -> None:
+        """Wait for `first_read`, which has begun."""
         super().__init__()
-        self._reading = reading
+        self._first_read = first_read
         self._feed: SessionFeed | None = None
 
     def compose(self) -> ComposeResult:
         """Say what is read."""
-        yield Static(f"reading {safe(self._reading.session.id)} …", id="opening", markup=False)
+        yield Static(f"reading {safe(self._first_read.session.id)} …", id="opening", markup=False)
 
     def on_mount(self) -> None:
         """Wait after the first paint."""
         self.call_after_refresh(self._wait)
 
-    @work(thread=True, exclusive=True, group="open", description="wait for the session")
-    def _wait(self) -> None:
-        self._reading.done.wait()
-        import valtui.screens.live  # noqa: F401  imported here, so that the screen's thread need not
-
-        self.app.call_from_thread(self._show)
-
-    def _show(self) -> None:
-        if self._reading.problem and not gone(self):
-            self.query_one("#opening", Static).update(f"{self._reading.problem}\n\nescape: back")
-        self._feed = self._reading.feed
+    @work(exclusive=True, group="open", description="wait for the session")
+    async def _wait(self) -> None:
+        await self._first_read.wait(math.inf)
+        if self._first_read.mistake is not None:
+            raise self._first_read.mistake
+        if self._first_read.problem:
+            self.query_one("#opening", Static).update(f"{self._first_read.problem}\n\nescape: back")
+            return
+        await asyncio.to_thread(load_live_screen)
+        self._feed = self._first_read.feed
         self.on_screen_resume()
 
     def on_screen_resume(self) -> None:
@@ -57,3 +58,8 @@ class OpeningScreen(Screen[None]):
 
             self.app.switch_screen(LiveScreen(self._feed))
             self._feed = None
+
+
+def load_live_screen() -> None:
+    """Load its module: in a thread, so that the screen's need not."""
+    import valtui.screens.live  # noqa: F401

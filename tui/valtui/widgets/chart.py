@@ -23,7 +23,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from valtui.widgets import axis, frame, palette
-from valtui.widgets.compositor import write_exact_cells
 from valtui.widgets.frame import Canvas, Layout
 from valtui.widgets.plot import Mark, Series, Window, draw, drawing_order, scale_for, summarise
 
@@ -133,6 +132,7 @@ class Chart(Widget):
         x_label: str = "",
         y_format: axis.Formatter = axis.number,
         x_end: float | None = None,
+        log: bool | None = None,
     ) -> None:
         """Show these series in place of the ones before.
 
@@ -141,7 +141,11 @@ class Chart(Widget):
             x_label: What x counts, such as "step".
             y_format: Writes the ticks of y; see `axis.Formatter`.
             x_end: Where x will end, if known: the axis then need not grow.
+            log: Whether y is on a log axis; None: as before.
         """
+        if log is not None and log != self.log:
+            self.set_reactive(Chart.log, log)
+            self._scale, self._label_width = None, 0
         if y_format is not self._y_format:
             self._label_width = 0
         if {one.key for one in series} != {one.key for one in self._series}:
@@ -320,10 +324,6 @@ class Chart(Widget):
         self.zoom(factor, self._x_under(event))
 
     # How it is drawn.
-
-    def _on_mount(self, event: events.Mount) -> None:
-        super()._on_mount(event)
-        write_exact_cells(self.screen)
 
     def _on_resize(self, event: events.Resize) -> None:
         self._label_width = 0

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
 from textual._compositor import Compositor, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.screen import Screen
@@ -44,6 +46,12 @@ class CellUpdate(CompositorUpdate):
         sequences.append(ink.end())
         return "".join(sequences)
 
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The rows of an update of the whole screen, for a picture of it."""
+        for _, row in sorted(self.pieces.items()):
+            yield from Strip.join([strip for _, strip in row])
+            yield Segment.line()
+
 
 class CellCompositor(Compositor):
     """A compositor whose updates are exact."""
@@ -76,6 +84,7 @@ class CellCompositor(Compositor):
     def _paint(self, wanted: dict[int, list[Span]]) -> Pieces:
         """Draw the `wanted` spans of each row; `wanted` is used up."""
         painted: Pieces = {y: [] for y in wanted}
+        above: list[Region] = []
         for widget, (region, clip) in self.visible_widgets.items():  # the topmost comes first
             seen = region.intersection(clip)
             left, right = seen.column_span
@@ -89,7 +98,13 @@ class CellCompositor(Compositor):
                         if lo >= hi:
                             rest.append((begin, end))
                             continue
-                        painted[y].append((lo, strip.crop(lo - left, hi - left)))
+                        cells = lo - left, hi - left
+                        wider = whole_characters(strip, *cells)
+                        if wider != cells and not covers(
+                            above, left + wider[0], left + wider[1], y
+                        ):
+                            cells = wider
+                        painted[y].append((left + cells[0], strip.crop(*cells)))
                         rest += [span for span in ((begin, lo), (hi, end)) if span[0] < span[1]]
                     if rest:
                         wanted[y] = rest
@@ -97,6 +112,7 @@ class CellCompositor(Compositor):
                         del wanted[y]
             if not wanted:
                 break
+            above.append(seen)
         for row in painted.values():
             row.sort(key=first_column)
         return painted
@@ -105,6 +121,27 @@ class CellCompositor(Compositor):
 def first_column(piece: tuple[int, Strip]) -> int:
     """Return where a piece begins."""
     return piece[0]
+
+
+def covers(regions: list[Region], begin: int, end: int, y: int) -> bool:
+    """Tell whether the first or last of the cells from `begin` to before `end` lies in one of `regions`."""
+    return any(one.contains(begin, y) or one.contains(end - 1, y) for one in regions)
+
+
+def whole_characters(strip: Strip, begin: int, end: int) -> Span:
+    """Return the cells from `begin` to before `end`, and what belongs to a wide character at either end."""
+    if len(strip.text) == strip.cell_length:
+        return begin, end
+    at = 0
+    first, last = begin, end
+    for character in strip.text:
+        after = at + cell_len(character)
+        if at < begin < after:
+            first = at
+        if at < end < after:
+            last = after
+        at = after
+    return first, last
 
 
 def meets(spans: list[Span], left: int, right: int) -> bool:

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.widget import Widget
+
+DIM = Style(dim=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class KeyLine(Widget):
         line = Text(no_wrap=True, overflow="ellipsis", end="")
         for item in self._items:
             for text, style in zip(item.written, (key_style, label_style), strict=True):
-                line.append(text, style if item.enabled else f"{style} dim")
+                line.append(text, style if item.enabled else style + DIM)
         return line
 
     def item_at(self, x: int) -> KeyItem | None:

@@ -86,7 +86,7 @@ class RunList(Widget):
             self.refresh(layout=True)
             return
         old, self._drawn = self._drawn, self._draw()
-        if len(old) != len(self._drawn):
+        if [line.cell_length for line in old] != [line.cell_length for line in self._drawn]:
             self.refresh()
             return
         changed = [y for y, line in enumerate(self._drawn) if line != old[y]]
@@ -127,14 +127,12 @@ class RunList(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
-        if not self._drawn:
-            self._drawn = self._draw()
         width = self.content_size.width
+        if (
+            not self._drawn or self._drawn[0].cell_length != width
+        ):  # drawn before it is told its size
+            self._drawn = self._draw()
         return self._drawn[y] if y < len(self._drawn) else Strip.blank(width, self.rich_style)
-
-    def on_resize(self) -> None:
-        """Draw all anew, for the new width."""
-        self._drawn = []
 
     def notify_style_update(self) -> None:
         """Draw all anew, in the new colours."""

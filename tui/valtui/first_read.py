@@ -5,9 +5,12 @@ Evaluations come first. The live screen reads on.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from valtui_trainer.session.safe import safe
@@ -17,37 +20,41 @@ if TYPE_CHECKING:
     from valtui_trainer.session.layout import SessionPaths
 
 READ_SECONDS = 0.02
+LOOK_SECONDS = 0.005
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
-class Reading(threading.Thread):
-    """A session that is being read.
+class FirstRead(threading.Thread):
+    """A session that is being read, by a thread that nothing waits for at the end.
 
     Attributes:
         session: which.
-        done: set when `feed` or `problem` is there.
-        feed: of the session, of which something was read; None where it cannot be.
+        done: set when the thread has finished.
+        feed: of the session, of which something was read; None before, or where it cannot be.
         problem: why it cannot be read, a sentence; empty where it can.
+        mistake: what the thread failed on unexpectedly, if it did.
     """
 
     def __init__(self, session: SessionPaths) -> None:
         """Prepare to read `session`; `start` begins."""
-        super().__init__(name="reading", daemon=True)
+        super().__init__(name="first-read", daemon=True)
         self.session = session
         self.done = threading.Event()
         self.feed: SessionFeed | None = None
         self.problem = ""
+        self.mistake: Exception | None = None
 
     def run(self) -> None:
         """Read for a moment."""
         try:
             self._read()
-        finally:
-            self.done.set()
+        except Exception as mistake:
+            self.mistake = mistake
+        self.done.set()
 
     def _read(self) -> None:
-        load_numpy()
-        from valtui.feed import SessionFeed
+        with one_blas_thread():
+            from valtui.feed import SessionFeed
         from valtui_trainer.session.errors import SessionError
 
         try:
@@ -59,24 +66,31 @@ class Reading(threading.Thread):
             feed.catch_up(READ_SECONDS)
         self.feed = feed
 
+    async def wait(self, seconds: float) -> None:
+        """Wait until it is done, or so many seconds, and let others work meanwhile."""
+        end = time.monotonic() + seconds
+        while not self.done.is_set() and time.monotonic() < end:
+            await asyncio.sleep(LOOK_SECONDS)
 
-def begin_reading(session: SessionPaths) -> Reading:
+
+def begin_reading(session: SessionPaths) -> FirstRead:
     """Begin to read `session`."""
-    reading = Reading(session)
-    reading.start()
-    return reading
+    first_read = FirstRead(session)
+    first_read.start()
+    return first_read
 
 
-def load_numpy() -> None:
-    """Load numpy with one thread for its linear algebra.
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let numpy or scipy be loaded with one thread for linear algebra, of which a screen has none.
 
-    Starting more takes as long as all else that is loaded for a screen, and none has anything to do
-    there. Processes that are started later do not inherit it.
+    Starting one a core takes as long as all else that is loaded. It is told by the environment, which
+    is given back; a process started by another thread just then has one thread as well.
     """
     given = os.environ.get(BLAS_THREADS)
     os.environ[BLAS_THREADS] = "1"
     try:
-        import numpy  # noqa: F401
+        yield
     finally:
         if given is None:
             os.environ.pop(BLAS_THREADS, None)
