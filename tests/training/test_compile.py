@@ -210,6 +210,24 @@ def test_a_layer_that_is_called_twice_on_the_same_activations_draws_twice(compil
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
+def test_the_compiler_prepares_no_headers_which_would_lie_outside_of_its_cache(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def compiler(graph: torch.fx.GraphModule, _: list[Any]) -> Callable[..., Any]:
+        seen.append(torch._inductor.config.cpp_cache_precompile_headers)
+        return graph.forward
+
+    monkeypatch.setattr(compiling, "BACKEND", compiler)
+    monkeypatch.setattr("torch._inductor.config.cpp_cache_precompile_headers", True)
+    bench = Bench(home, preset(digits))
+
+    compile_all(bench.loop.preset, bench.loop.replicas, bench.material)
+
+    assert set(seen) == {False}
+
+
 def test_a_copy_is_not_compiled(home: Path, digits: Path, backend: Backend) -> None:
     bench = Bench(home, preset(digits))
     (replica,) = bench.loop.replicas
@@ -259,7 +277,6 @@ def test_the_real_compiler_finds_the_same_losses(
     home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("torch._inductor.config.cpp_cache_precompile_headers", False)
 
     _, compiled = train(home, preset(digits, epochs=1))
     _, plain = train(home, preset(digits, epochs=1, compile=False))

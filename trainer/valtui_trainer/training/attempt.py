@@ -118,22 +118,21 @@ def prefer_to_die_first() -> None:
         return
 
 
-def keep_to(home: Path) -> None:
-    """Have torch keep its caches in `home`, private, where it would use a predictable name in /tmp.
+def prepare_process(home: Path) -> None:
+    """Set what holds for a whole process that uses torch, before it does.
 
-    And have its profiler be silent, which takes a CUDA build without a GPU for an error. Headers that
-    its compiler would prepare lie in /tmp wherever the caches are, so there are none.
+    Its files are for this user alone. What torch compiles is kept in `home`, where it would use a
+    predictable name in /tmp. Its profiler is silent, which takes a CUDA build without a GPU for an error.
     """
     os.umask(0o077)
-    os.environ["TORCHINDUCTOR_CPP_CACHE_PRECOMPILE_HEADERS"] = "0"
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(home / "cache" / "torch"))
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 
 def main(folder: str) -> int:
     """Run the attempt in `folder`, and see to it that the session's queue goes on after it."""
     sys.stdout = sys.stderr = Lenient(sys.stderr)
-    keep_to(Places.of(Path(folder)).session.folder.parents[1])
+    prepare_process(Places.of(Path(folder)).session.folder.parents[1])
     began = time.monotonic()
     code = run_attempt(Path(folder))
     try:

@@ -29,6 +29,9 @@ BACKEND = "inductor"
 MOST_GRAPHS = 64
 """Of one function: each size of batch has one, in train and in eval mode, and each break of a graph more."""
 
+HEADERS = "cpp_cache_precompile_headers"
+"""A setting of the compiler, off here: the headers that it prepares lie in /tmp, wherever its cache is."""
+
 
 def compile_networks(loop: Loop, material: Material) -> AbstractContextManager[object]:
     """Compile the networks of `loop` if its preset says so; return the context that it is to train in.
@@ -75,7 +78,11 @@ def compile_all(preset: Preset, replicas: Iterable[Replica], material: Material)
     import torch._dynamo.config as dynamo
     import torch._inductor.config as inductor
 
-    own = {"compile_threads": 1} if material.train_set.device.type == "cpu" else {}
+    own: dict[str, object] = {}
+    if hasattr(inductor, HEADERS):
+        own[HEADERS] = False
+    if material.train_set.device.type == "cpu":
+        own["compile_threads"] = 1
     steps, passes = sizes_of_steps(preset, material), sizes_of_passes(material)
     autocast = preset.precision == "bfloat16"
     with dynamo.patch(recompile_limit=MOST_GRAPHS), inductor.patch(own):

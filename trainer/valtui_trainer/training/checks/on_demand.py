@@ -22,7 +22,7 @@ from valtui_trainer.session.records import CHECKS, Check, RunSpec
 from valtui_trainer.supervise.check import Answer, Question
 from valtui_trainer.training import checkpoint
 from valtui_trainer.training.assemble import Material, build_replica, prepare
-from valtui_trainer.training.attempt import is_out_of_memory, keep_to
+from valtui_trainer.training.attempt import is_out_of_memory, prepare_process
 from valtui_trainer.training.checkpoint import State
 from valtui_trainer.training.checks.frozen import frozen, zero_learning_rate
 from valtui_trainer.training.checks.sampling import resolution
@@ -155,7 +155,7 @@ def logged_resolution(run: RunPaths, seed: int) -> Check:
 def main() -> int:
     """Answer the question on standard input."""
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
-    keep_to(Path(question.home))
+    prepare_process(Path(question.home))
     output, sys.stdout = sys.stdout, sys.stderr  # a model of the user's own may print
     try:
         found = answer(question)

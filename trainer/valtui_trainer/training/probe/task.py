@@ -26,8 +26,8 @@ from valtui_trainer.training.attempt import (
     IN_WORDS,
     Lenient,
     is_out_of_memory,
-    keep_to,
     prefer_to_die_first,
+    prepare_process,
 )
 from valtui_trainer.training.control import LONG_DEADLINE, control_of_probe, say
 
@@ -124,5 +124,5 @@ def main(folder: str) -> int:
     """Carry out the probe in `folder`."""
     sys.stdout = sys.stderr = Lenient(sys.stderr)
     path = Path(folder)
-    keep_to(path.parents[3])
+    prepare_process(path.parents[3])
     return run_probe(path)
