@@ -36,6 +36,7 @@ from valtui_trainer.training.lenses.panel import Panel, plans_of
 from valtui_trainer.training.lenses.plan import decide, in_words, listed
 from valtui_trainer.training.loop import Loop, NotFiniteError
 from valtui_trainer.training.profiling.loop import ProfiledLoop
+from valtui_trainer.training.profiling.write import remove_torn
 from valtui_trainer.training.proof import conclude
 from valtui_trainer.training.proof import decide as decide_at
 
@@ -50,6 +51,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
     if spec is None:
         raise SessionError(f"{places.run.spec} is missing.")
     home = places.session.folder.parents[1]
+    remove_torn(places.run)
     device = open_device(spec.device, spec.threads)
     journal.phase("data", LONG_DEADLINE)
     material = prepare(spec, home, device)

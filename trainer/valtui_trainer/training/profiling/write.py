@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from torch.profiler import profile
 
 from valtui_trainer.session.documents import write_bytes
-from valtui_trainer.session.layout import AttemptPaths
+from valtui_trainer.session.layout import AttemptPaths, RunPaths
 
 COMPRESSION = 6
+TORN = ".trace.*.json"
+"""What a trainer that is killed while it writes a trace leaves behind."""
 
 
 def write(attempt: AttemptPaths, recording: profile, text: str) -> None:
@@ -22,6 +25,14 @@ def write(attempt: AttemptPaths, recording: profile, text: str) -> None:
     """
     write_bytes(attempt.profile, gzip.compress(trace(recording, attempt.folder), COMPRESSION))
     write_bytes(attempt.profile_text, text.encode())
+
+
+def remove_torn(run: RunPaths) -> None:
+    """Remove what trainers of `run` that were killed have left of their traces; none may be at work."""
+    for number in run.attempt_numbers():
+        for path in run.attempt(number).folder.glob(TORN):
+            with suppress(OSError):  # it is in nobody's way
+                path.unlink()
 
 
 def trace(recording: profile, folder: Path) -> bytes:
