@@ -192,6 +192,19 @@ def test_a_profile_that_cannot_be_written_is_a_warning_and_training_goes_on(
     assert "No profile was written (Is a directory)" in warning.message
 
 
+def test_what_a_killed_trainer_left_of_its_trace_is_removed_by_the_next_attempt(
+    home: Path, digits: Path
+) -> None:
+    run = make_run(home, preset(digits, epochs=1), profile=True)
+    torn = add_attempt(run).folder / ".trace.1234.json"
+    torn.write_bytes(b'{"traceEvents": [')
+
+    run_attempt(add_attempt(run).folder)
+
+    assert run.attempt(1).final.exists()
+    assert not torn.exists()
+
+
 def test_only_the_first_attempt_is_profiled(home: Path, digits: Path) -> None:
     run, _ = train(home, preset(digits), profile=True)
     before = run.profiled.profile.read_bytes()
@@ -309,6 +322,28 @@ def test_kernels_count_where_they_were_launched_and_those_of_autograd_s_thread_a
         "aten::convolution_backward", "aten::convolution",
     ]  # fmt: skip
     assert found.operators[0].share == pytest.approx(2 / 3)
+
+
+def test_kernels_that_no_operator_launched_are_those_of_replays() -> None:
+    copy = event("aten::copy_", 1, 2, use_device="cuda", number=1)
+    copy.append_kernel("copy_kernel", 0, 1000)
+    on_device = {"device_type": DeviceType.CUDA, "use_device": "cuda"}
+    events = [
+        event(PREFIX + WINDOW, 0, 20), event(PREFIX + REPLAY, 2, 3), copy,
+        event("copy_kernel", 2, 3, **on_device),
+        event("conv_kernel", 4, 10, **on_device),
+        event("Memset", 10, 12, **on_device),
+        event(PREFIX + REPLAY, 4, 12, is_user_annotation=True, **on_device),
+        event("a user's own", 4, 12, is_user_annotation=True, **on_device),
+    ]  # fmt: skip
+
+    replayed = read(events, window(device="cuda"))
+    launched = read([one for one in events if one.name != PREFIX + REPLAY], window(device="cuda"))
+
+    kernels = {cost.phase: cost.on_device for cost in replayed.costs}
+    assert kernels[REPLAY] == 4  # 8 ms in two steps
+    assert kernels[REST] == 0.5
+    assert REPLAY not in {cost.phase for cost in launched.costs}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from valtui_trainer.training.profiling.phases import (
     EVALUATION,
     PHASES,
     RECORD,
+    REPLAY,
     REST,
     WINDOW,
     phase_of,
@@ -74,7 +75,7 @@ class Operator:
 
     Attributes:
         milliseconds: for each recorded step, of the host, or of kernels where there is a device.
-        share: of the window, or of all kernels.
+        share: of the window, or of all kernels that an operator launched.
         calls: for each recorded step.
     """
 
@@ -108,7 +109,7 @@ class Spent:
     calls: int = 0
 
 
-def read(events: Iterable[FunctionEvent], window: Window) -> Reading:
+def read(events: Sequence[FunctionEvent], window: Window) -> Reading:
     """Return what the events of a trace say of `window`."""
     on_host = [event for event in events if event.device_type == DeviceType.CPU]
     labels = sorted(
@@ -121,8 +122,23 @@ def read(events: Iterable[FunctionEvent], window: Window) -> Reading:
             milliseconds = sum(kernel.duration for kernel in event.kernels) / 1e3
             if milliseconds and not event.is_user_annotation:
                 spent[around(event)].device += milliseconds
+    if REPLAY in spent:
+        spent[REPLAY].device += replayed(events)
     whole = [event for event in labels if phase_of(event.name) == WINDOW]
     return Reading(window, costs_of(spent, window), operators_of(on_host, whole, window))
+
+
+def replayed(events: Iterable[FunctionEvent]) -> float:
+    """Return the milliseconds on the device that no operator launched: those of graphs' kernels."""
+    total = 0.0
+    for event in events:
+        if event.is_user_annotation or phase_of(event.name):
+            continue  # which span what was launched under them, on the device too
+        if event.device_type == DeviceType.CPU:
+            total -= sum(kernel.duration for kernel in event.kernels)
+        else:
+            total += event.time_range.end - event.time_range.start
+    return max(0.0, total) / 1e3
 
 
 def by_phase(labels: Sequence[FunctionEvent]) -> dict[str, Spent]:
