@@ -17,6 +17,7 @@ from support.replicas import build_replica, random_images, replica_of, small_pre
 from support.tape import Tape
 from support.training import Bench, same
 from valtui_trainer.presets.types import Augmentation, Lenses, Model, Optimizer, Preset
+from valtui_trainer.session.history import read_history
 from valtui_trainer.training import checkpoint
 from valtui_trainer.training.data.feeder import DeviceSet
 from valtui_trainer.training.ensemble import Ensemble
@@ -237,6 +238,28 @@ def test_recordings_that_nobody_holds_give_their_memory_back_at_once(
         assert [one() for one in held] == [None] * len(held)
     finally:
         gc.enable()
+
+
+def test_a_run_that_falls_back_says_so_once_and_a_probe_tells_the_engine_it_fell_back_to(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(Tape, "record", fail)
+    graph, both = (bench(home, digits_preset(digits), name) for name in ("graph", "graph-stack"))
+
+    for made in (graph, both):
+        made.advance(15)
+
+    for made, engine in ((graph, "loop"), (both, "stack")):
+        assert made.loop.ensemble.taken_by == engine
+        (event,) = (e for _, e in read_history(made.run).events if e.kind == "warning")
+        assert event.message == (
+            "Not all steps are replayed as they were to be: a step cannot be recorded (RuntimeError: "
+            "operation not permitted when stream is capturing)."
+        )
+        assert (event.step, event.data["engine"]) == (6, engine)
 
 
 def digits_preset(digits: Path, **settings: object) -> Preset:

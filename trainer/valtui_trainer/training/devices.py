@@ -36,6 +36,12 @@ def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     return tensor.to(device)
 
 
+def synchronise(device: torch.device) -> None:
+    """Wait for what is queued on `device`, so that its time is not taken for that of what comes next."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def peak_memory(device: torch.device) -> int:
     """Return the most bytes torch has held on a CUDA device, 0 on the CPU."""
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0

@@ -68,6 +68,11 @@ class Ensemble:
         return ""
 
     @property
+    def taken_by(self) -> Engine:
+        """The engine that takes the steps by now: that of its name, or what it fell back to."""
+        return self.name
+
+    @property
     def open_steps(self) -> int:
         """Steps taken since the last record."""
         return self.replicas[0].open_steps

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from valtui_trainer.training.devices import synchronise
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.replica import Replica
 
@@ -46,8 +47,7 @@ def fit(replicas: int, one: Footprint, free: int, *, stacked: bool = True) -> li
         one: what each takes.
         free: bytes of memory that are free.
         stacked: whether a part may take its steps in one go, each replica with activations of its own;
-            in the loop they come one after another. Recorded steps share the memory of theirs, beside
-            the loop's: less, but for a single replica, which without room for that takes the loop.
+            in the loop they come one after another, and share the memory for those.
     """
     room = int(USABLE * free)
     if stacked:
@@ -110,9 +110,9 @@ def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
 
 def peak_over(work: Callable[[], object], device: torch.device) -> int:
     """Return how many bytes beyond those held before `work` took at its peak, on a CUDA device."""
-    torch.cuda.synchronize(device)
+    synchronise(device)
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     work()
-    torch.cuda.synchronize(device)
+    synchronise(device)
     return max(0, torch.cuda.max_memory_allocated(device) - before)

@@ -26,10 +26,11 @@ class Graphed(Ensemble):
     """Replicas that take each step one after another, each by a replay of its own recordings.
 
     Whether their model bears it is for `choose_engine` to ask. Where recording fails after all, steps go
-    on as they were, and the trainer's log says why.
+    on as they were, and the run's log says why (`Loop.tell_trouble`).
     """
 
     name: Engine = "graph"
+    launched: Engine = "loop"
 
     def __init__(
         self, replicas: Sequence[Replica], reason: str = "", recorder: Recorder | None = None
@@ -77,6 +78,11 @@ class Graphed(Ensemble):
         """Why a step could not be recorded, part of a sentence; empty where all could."""
         return next((steps.cannot for steps in self._steps if steps.cannot), "")
 
+    @property
+    def taken_by(self) -> Engine:
+        """The engine that takes the steps by now: where not all are replayed, the one that launches them."""
+        return self.launched if self.trouble else self.name
+
     def _forget(self, batches: Batches) -> None:
         """Begin anew, as an optimizer that is loaded holds other tensors than those recorded.
 
@@ -92,6 +98,7 @@ class GraphedStack(Graphed):
     """Replicas in a stack whose steps are replayed: one launch for all of them."""
 
     name: Engine = "graph-stack"
+    launched: Engine = "stack"
 
     def _recorded_by(self, recorder: Recorder) -> list[RecordedSteps]:
         self._stack = Stacked(self.replicas)

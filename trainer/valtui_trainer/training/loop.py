@@ -14,7 +14,7 @@ from valtui_trainer.session.records import Command, Train, Val
 from valtui_trainer.training import faults
 from valtui_trainer.training.checkpoint import FORMAT, Checkpoints, State
 from valtui_trainer.training.control import LONG_DEADLINE, Control
-from valtui_trainer.training.devices import peak_memory
+from valtui_trainer.training.devices import peak_memory, synchronise
 from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.evaluate import Array, evaluate
 from valtui_trainer.training.evaluator import Evaluator
@@ -64,6 +64,7 @@ class Loop:
     began_step: int = 0
     began: float = 0.0
     warned: bool = False
+    told_trouble: bool = False
     on_losses: Callable[[Array, int, int], None] | None = None
     on_evaluated: Callable[[], None] | None = None
     evaluator: Evaluator = field(init=False)
@@ -164,10 +165,11 @@ class Loop:
             )
             self.check_finite("train_loss", mean, replica.seed)
         self.recorded_at, self.evaluating, self.images = now, 0.0, 0
+        self.tell_trouble()
 
     def evaluate(self) -> None:
         """Evaluate every seed on the whole validation set, log it, and checkpoint if it is time."""
-        self.wait_for_device()
+        synchronise(self.train_set.device)
         started = self.clock()
         self.control.enter("evaluating", self.preset.deadline or LONG_DEADLINE)
         autocast = self.preset.precision == "bfloat16"
@@ -218,11 +220,6 @@ class Loop:
         self.control.memory = peak_memory(self.train_set.device)
         self.evaluating += self.clock() - started
         self.control.enter("training", self.deadline())
-
-    def wait_for_device(self) -> None:
-        """Let queued training steps end, so that their time is not taken for the evaluation's."""
-        if self.train_set.device.type == "cuda":
-            torch.cuda.synchronize(self.train_set.device)
 
     def write_checkpoint(self) -> bool:
         """Write a checkpoint; a failure is loud but does not end the training. Tell whether it was."""
@@ -284,7 +281,7 @@ class Loop:
         self.answer_all()
         if not self.control.paused or self.control.stop:
             return
-        self.wait_for_device()
+        synchronise(self.train_set.device)
         began = time.monotonic()
         self.journal.sync()
         self.journal.phase("paused", None)
@@ -321,7 +318,7 @@ class Loop:
         """Answer what waits, and write the last checkpoint, if its state is worth keeping."""
         self.answer_all()
         self.journal.phase(phase, LONG_DEADLINE)
-        self.wait_for_device()
+        synchronise(self.train_set.device)
         self.journal.sync()
         if keep and not self.write_checkpoint():
             self.control.stop_reason += "; without a checkpoint, for there was no room for it"
@@ -337,6 +334,19 @@ class Loop:
             self.warned = True
             self.journal.event(
                 "warning", f"{message}; training goes on.", step=self.step, seed=seed
+            )
+
+    def tell_trouble(self) -> None:
+        """Warn once where steps are not taken as the run said that they would be."""
+        trouble = self.ensemble.trouble
+        if trouble and not self.told_trouble:
+            self.told_trouble = True
+            self.journal.event(
+                "warning",
+                f"Not all steps are replayed as they were to be: {trouble}.",
+                step=self.step,
+                about="engine",
+                engine=self.ensemble.taken_by,
             )
 
     def deadline(self) -> float:

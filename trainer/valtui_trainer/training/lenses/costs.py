@@ -9,6 +9,7 @@ import torch
 
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import Material, build_replica
+from valtui_trainer.training.devices import synchronise
 from valtui_trainer.training.evaluate import evaluate
 from valtui_trainer.training.lenses.averaging import Average
 from valtui_trainer.training.lenses.batchnorm import TOO_SMALL, norm_layers
@@ -73,8 +74,7 @@ class Tryout:
         """Update the averaged weights AT_ONCE times."""
         for _ in range(AT_ONCE):
             self._average.update()
-        if self._train_set.device.type == "cuda":
-            torch.cuda.synchronize(self._train_set.device)
+        synchronise(self._train_set.device)
 
     def problem(self, name: str) -> str:
         """Return why the lens `name` cannot be used on this model, in words; empty where it can."""

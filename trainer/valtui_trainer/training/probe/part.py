@@ -142,7 +142,7 @@ def train_part(
         if step + 1 in marks:
             ensemble.figures()  # empties the accumulator of training losses
             evaluate_all(arm, replicas, numbers, evaluator, log, step + 1, began)
-    return ensemble.name
+    return ensemble.taken_by
 
 
 def evaluate_all(

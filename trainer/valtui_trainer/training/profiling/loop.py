@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from valtui_trainer.session.layout import AttemptPaths
 from valtui_trainer.training.control import LONG_DEADLINE
+from valtui_trainer.training.devices import synchronise
 from valtui_trainer.training.lenses.passes import Passes
 from valtui_trainer.training.loop import Loop
 from valtui_trainer.training.models import reason
@@ -106,7 +107,7 @@ class ProfiledLoop(Loop):
 
     def _left_out(self, work: Callable[[], None]) -> None:
         """Do what is no part of training: its time does not count, its failure is a warning."""
-        self.wait_for_device()
+        synchronise(self.train_set.device)
         began = time.monotonic()
         phase, deadline = self.control.phase, self.control.deadline
         self.control.enter("profile", LONG_DEADLINE)
