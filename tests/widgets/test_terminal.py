@@ -14,6 +14,37 @@ from support.terminal import Terminal
 from valtui.widgets.driver import HUNG_UP
 
 LIMIT = 5.0
+QUESTION, ANSWER = b"\x1b[5n", "\x1b[0n"
+
+SHELL = """
+import os, signal, subprocess, sys
+job = subprocess.Popen([sys.executable, sys.argv[1]], process_group=0)
+while not os.WIFSTOPPED(os.waitpid(job.pid, os.WUNTRACED)[1]):
+    pass
+os.tcsetpgrp(0, job.pid)
+os.killpg(job.pid, signal.SIGCONT)
+sys.exit(job.wait())
+"""
+"""What a shell does for `program &`, and for `fg` as soon as the program has stopped itself."""
+
+REFUSED = """
+import sys, termios
+from textual.app import App
+from valtui.widgets.driver import ValtuiDriver
+
+def refuse(*_):
+    raise termios.error
+
+class Leaving(App):
+    def on_mount(self):
+        self.exit()
+
+termios.tcsetattr = refuse
+app = Leaving(driver_class=ValtuiDriver)
+app.run()
+sys.exit(app.return_code)
+"""
+"""An app whose terminal cannot be set, as that of a group of processes that no shell is left for."""
 
 
 @contextlib.contextmanager
@@ -80,6 +111,25 @@ def test_a_stalled_terminal_gets_the_newest_frame_and_hardly_any_stale_ones() ->
         terminal.press("q")
         terminal.read(0.3)
         assert terminal.process.wait(LIMIT) == 0
+
+
+@contextlib.contextmanager
+def keys() -> Iterator[Terminal]:
+    """`keys_app.py` in a mute terminal of its own; the question that it begins with is answered."""
+    terminal = Terminal([str(Path(__file__).with_name("keys_app.py"))], 80, 24, mute=True)
+    try:
+        terminal.read_until(lambda: "no key" in terminal.text)
+        terminal.press(ANSWER)
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def answer_for(terminal: Terminal, seconds: float) -> None:
+    """Read for so long, and answer each question a little after it came: one is nearly always out."""
+    for _ in range(int(seconds / 0.05)):
+        if QUESTION in terminal.read_for(0.05):
+            terminal.press(ANSWER)
 
 
 def crawl(terminal: Terminal, times: int, taken: int) -> int:
@@ -155,6 +205,54 @@ def test_the_shell_gets_no_answer_that_was_meant_for_the_app() -> None:
         os.set_blocking(shell, False)
         with pytest.raises(BlockingIOError):
             os.read(shell, 100)
+
+
+def test_the_shell_gets_no_answer_that_takes_long_at_the_end() -> None:
+    with keys() as terminal, terminal.far_end():
+        answer_for(terminal, 0.5)
+        terminal.read_for(0.2)
+
+        terminal.press("q")
+        terminal.read_for(0.6)
+        terminal.press(ANSWER)
+
+        while terminal.process.poll() is None:
+            terminal.read(0.05)
+        terminal.read(0.05)
+        assert "^[[0n" not in terminal.text
+
+
+def test_escape_arrives_while_answers_keep_coming() -> None:
+    with keys() as terminal:
+        answer_for(terminal, 0.5)
+
+        terminal.press("\x1b")
+        answer_for(terminal, 2.0)
+
+        assert "key escape" in terminal.text
+
+
+def test_an_app_that_is_started_in_the_background_draws_when_it_comes_to_the_foreground() -> None:
+    program = str(Path(__file__).with_name("keys_app.py"))
+    terminal = Terminal(["-c", SHELL, program], 80, 24)
+    try:
+        terminal.read_until(lambda: "no key" in terminal.text)
+        terminal.press("q")
+        terminal.read(0.5)
+
+        assert terminal.process.wait(LIMIT) == 0
+    finally:
+        terminal.close()
+
+
+def test_an_app_that_cannot_take_its_terminal_does_not_fail() -> None:
+    terminal = Terminal(["-c", REFUSED], 80, 24)
+    try:
+        terminal.read(1.0)
+
+        assert terminal.process.wait(LIMIT) == 0, terminal.text
+    finally:
+        terminal.close()
 
 
 def test_keys_work_while_the_terminal_takes_no_output() -> None:
