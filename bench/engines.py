@@ -21,11 +21,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from bench.levers.lever import assembled
 from bench.replicas import MODELS, seconds
-from bench.timing import spread, turns
+from bench.timing import spread, synchronise, turns
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import Material, build_model, build_replica
-from valtui_trainer.training.choose_engine import ENGINES, FOR_ONE, wait
+from valtui_trainer.training.choose_engine import ENGINES, FOR_ONE
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.optimization import build_optimizer
 
@@ -77,7 +77,7 @@ def timed_plain_loop(spec: RunSpec, material: Material) -> Steps:
     endless = batches()
 
     def steps(count: int) -> float:
-        wait(device)
+        synchronise(device)
         began = time.perf_counter()
         for number, (some, theirs) in enumerate(islice(endless, count)):
             loss = functional.cross_entropy(
@@ -88,7 +88,7 @@ def timed_plain_loop(spec: RunSpec, material: Material) -> Steps:
             optimizer.step()
             if number % LOOKED_AT_EVERY == 0:
                 loss.item()
-        wait(device)
+        synchronise(device)
         return (time.perf_counter() - began) / count
 
     steps(WARM_UP_STEPS)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +19,7 @@ from support.replicas import build_replica, random_images, replica_of, small_pre
 from support.tape import Tape
 from support.training import Bench, same, train
 from valtui_trainer.presets.types import Augmentation, Model, Preset
-from valtui_trainer.training import choose_engine, graphed, run
-from valtui_trainer.training.assemble import warm_up
+from valtui_trainer.training import choose_engine, graphed, obstacles, run, trial
 from valtui_trainer.training.choose_engine import (
     Choice,
     engine_in_words,
@@ -29,12 +31,14 @@ from valtui_trainer.training.data.feeder import DeviceSet, Normalisation, Stream
 from valtui_trainer.training.dropout import replace_dropout
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.graphed import Graphed
-from valtui_trainer.training.lenses.plan import Trial
+from valtui_trainer.training.lenses.plan import Trial as LensTrial
 from valtui_trainer.training.obstacles import cannot_be_recorded, cannot_be_stacked
+from valtui_trainer.training.pace import warm_up
 from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.stacked import Stacked
 from valtui_trainer.training.stacking import CannotStackError
+from valtui_trainer.training.trial import MOST_TRIED, Ready, Trial
 
 SETTINGS = small_preset(
     model=Model(name="small-cnn", width=4, batchnorm=True, dropout=0.3),
@@ -130,13 +134,11 @@ def test_trying_all_engines_changes_nothing(count: int) -> None:
 
 def let_take(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> None:
     """Let a step take so many seconds on each engine."""
-    measured = choose_engine.measured
 
-    def timed(ensemble: Ensemble, data: object) -> tuple[float, torch.Tensor]:
-        _, figures = measured(ensemble, data)  # type: ignore[arg-type]
-        return seconds[ensemble.name], figures
+    def timed(ready: dict[Engine, Ready], data: object) -> dict[Engine, Trial]:
+        return {name: Trial(seconds[name], one.memory) for name, one in ready.items()}
 
-    monkeypatch.setattr(choose_engine, "measured", timed)
+    monkeypatch.setattr(trial, "timed", timed)
 
 
 @pytest.mark.usefixtures("tapes")
@@ -233,11 +235,123 @@ def test_what_turns_out_not_to_be_recordable_is_not_taken_for_a_recording(
     assert "not replayed from CUDA graphs: a step cannot be recorded" in found.why
 
 
+class WaitsOnRest(Linear):
+    """Looks at what it computed for the last batch of an epoch, for which the host has to wait."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        outputs = super().forward(images)
+        return outputs if len(images) == 32 or float(outputs.detach().sum()) < 1e9 else -outputs
+
+
+@pytest.mark.usefixtures("tapes")
+def test_a_step_on_the_rest_of_an_epoch_that_cannot_be_recorded_shows_in_the_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_take(monkeypatch, {"graph": 1.0, "loop": 3.0})
+    monkeypatch.setattr(obstacles, "first_obstacle", lambda *_: "")
+
+    found = tried([replica_of(WaitsOnRest(10, 10, 3), SETTINGS, 0)], random_images())
+
+    assert found.engine == "loop"
+    assert "not replayed from CUDA graphs: a step cannot be recorded" in found.why
+
+
+@pytest.mark.usefixtures("tapes")
+@pytest.mark.parametrize(("count", "taken"), [(4, "stack"), (8, "graph"), (16, "loop")])
+def test_an_engine_for_which_there_is_too_little_memory_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, count: int, taken: str
+) -> None:
+    let_take(monkeypatch, {"graph": 2.0, "stack": 1.0, "graph-stack": 1.5, "loop": 3.0})
+    needs = {"Ensemble": 5, "Graphed": 30, "Stacked": 60, "GraphedStack": 70}
+    let_need(monkeypatch, needs, free=125)
+
+    found = tried(replicas(count), random_images())
+
+    assert found.engine == taken
+    assert ("there is too little memory for it" in found.why) == (count > MOST_TRIED)
+
+
+@pytest.mark.usefixtures("tapes")
+def test_engines_that_do_not_fit_beside_each_other_are_tried_one_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    needs = {"Ensemble": 60, "Graphed": 60, "Stacked": 60, "GraphedStack": 60}
+    let_need(monkeypatch, needs, free=100)
+    together: list[list[str]] = []
+
+    def timed(ready: dict[Engine, Ready], data: object) -> dict[Engine, Trial]:
+        together.append(list(ready))
+        return {name: Trial(1.0, one.memory) for name, one in ready.items()}
+
+    monkeypatch.setattr(trial, "timed", timed)
+
+    found = tried(replicas(), random_images())
+
+    assert together == [["loop"], ["graph"], ["stack"], ["graph-stack"]]
+    assert "; not" not in found.why
+
+
+def let_need(monkeypatch: pytest.MonkeyPatch, needs: dict[str, int], free: int) -> None:
+    """Let engines need so many bytes, of which so many are free."""
+    attempted = trial.attempted
+
+    def needing(*given: object) -> Ready | str:
+        made = attempted(*given)  # type: ignore[arg-type]
+        return (
+            made
+            if isinstance(made, str)
+            else replace(made, memory=needs[type(made.ensemble).__name__])
+        )
+
+    monkeypatch.setattr(trial, "attempted", needing)
+    monkeypatch.setattr(trial, "free_memory", lambda _: free)
+
+
+@pytest.mark.usefixtures("tapes")
+@pytest.mark.parametrize("what", ["fails", "errs", "is not recorded"])
+def test_no_copy_is_left_when_the_memory_of_an_engine_that_is_not_for_them_is_given_back(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    copies: list[weakref.ref[Replica]] = []
+    left: list[int] = []
+    twins = trial.twins
+
+    def counted(replicas: list[Replica]) -> list[Replica]:
+        made = twins(replicas)
+        copies.extend(map(weakref.ref, made))
+        return made
+
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def err(ensemble: Ensemble) -> torch.Tensor:
+        return 2 * Ensemble.figures(ensemble)
+
+    monkeypatch.setattr(trial, "twins", counted)
+    monkeypatch.setattr(
+        trial, "release", lambda _: left.append(sum(one() is not None for one in copies))
+    )
+    if what == "is not recorded":
+        monkeypatch.setattr(Tape, "record", fail)
+    else:
+        monkeypatch.setattr(Graphed, *(("step", fail) if what == "fails" else ("figures", err)))
+
+    gc.disable()
+    try:
+        trial.made_ready(
+            "graph", choose_engine.ENGINES, replicas(), random_images(), torch.ones(2, 5)
+        )
+    finally:
+        gc.enable()
+
+    assert (len(copies), left) == (2, [0])
+
+
 def test_where_not_even_the_loop_can_be_tried_it_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(choose_engine, "twins", fail)
+    monkeypatch.setattr(trial, "twins", fail)
 
     found = tried(replicas(), random_images())
 
@@ -328,7 +442,7 @@ def test_records_and_lenses_go_by_the_pace_of_the_engine_that_was_measured(
     bench = Bench(home, Preset(data=str(digits), model=Model(width=4)))
 
     steps = warm_up(bench.spec, bench.material, torch.device("cpu"), seconds=1e-4)
-    beside = Trial(cost=0.02).beside_faster(10.0)
+    beside = LensTrial(cost=0.02).beside_faster(10.0)
 
     assert steps == 2000  # of the 3,333 that take a third of a second
     assert beside.cost == pytest.approx(0.2)

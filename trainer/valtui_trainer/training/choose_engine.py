@@ -1,28 +1,23 @@
 """Which engine trains replicas: one after another, replayed from CUDA graphs, or stacked.
 
-Whatever is faster than the loop and finds the same is taken; whatever fails is not, and the reason told.
+Whatever is faster than the loop and finds the same (`trial`) is taken; whatever fails is not, and the reason
+told.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.graphed import Graphed, GraphedStack
-from valtui_trainer.training.lenses.untouched import same_generators
-from valtui_trainer.training.models import reason
-from valtui_trainer.training.obstacles import cannot_be_recorded, cannot_be_stacked
-from valtui_trainer.training.recorded_steps import WARM_UP_STEPS as STEPS_BEFORE_RECORDING
+from valtui_trainer.training.obstacles import refuse_what_cannot_be
 from valtui_trainer.training.recording import CannotRecordError
-from valtui_trainer.training.replica import Replica, trained
+from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.stacked import Stacked
-from valtui_trainer.training.stacking import CannotStackError
+from valtui_trainer.training.trial import MOST_TRIED, Trial, try_engines
 
 Wanted = Literal["auto", "loop", "graph", "stack", "graph-stack"]
 ENGINES: dict[Engine, type[Ensemble]] = {
@@ -46,17 +41,8 @@ ON_CPU = "on the CPU each is to the bit what it would be alone, and most nets ar
 
 COMPILED = "a compiled network is neither recorded nor stacked"
 
-MOST_TRIED = 4
-"""How many are tried: where four are faster stacked, eight are, and copies take time and memory."""
-
-WARM_UP_STEPS = STEPS_BEFORE_RECORDING + 1
-TIMED_STEPS = 10
-MOVING_STEPS = 2
 WORTH = 1.1
 """How many times as fast as the loop an engine must be: below, the loop's exact bits are worth more."""
-
-TOLERANCES = {"float32": 0.02, "bfloat16": 0.1}
-"""How far what engines find may be apart: TF32 carries three digits, bfloat16 two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +52,8 @@ class Choice:
     Attributes:
         engine: its name.
         why: part of a sentence; empty where there was nothing to choose.
-        seconds: that a step of all replicas takes; None where nobody measured.
+        seconds: that a step of all replicas takes, at most: those beyond the copies that were tried count
+            in proportion, though a stack takes less for them; None where nobody measured.
         gain: how many times as fast as the loop it is, as far as was measured.
     """
 
@@ -129,128 +116,22 @@ def engine_in_words(ensemble: Ensemble) -> str:
 
 def tried(replicas: Sequence[Replica], batches: Batches) -> Choice:
     """Return the fastest engine that finds what the loop finds, and is worth it; the loop otherwise."""
-    seconds: dict[Engine, float] = {}
-    why_not: dict[str, Engine] = {}
-    expected: torch.Tensor | None = None
     names = FOR_ONE if len(replicas) == 1 else tuple(ENGINES)
-    with same_generators(batches.device):
-        for name in names:
-            found = trial(name, replicas, batches, expected)
-            if isinstance(found, Trial):
-                seconds[name] = found.seconds
-                expected = found.figures if expected is None else expected
-            elif expected is None:
-                return Choice("loop", f"no engine can be tried on this model ({found})")
-            else:
-                why_not.setdefault(found, name)
+    found = try_engines({name: ENGINES[name] for name in names}, replicas, batches)
+    loop = found["loop"]
+    if isinstance(loop, str):
+        return Choice("loop", f"no engine can be tried on this model ({loop})")
+    seconds = {name: one.seconds for name, one in found.items() if isinstance(one, Trial)}
+    why_not: dict[str, Engine] = {}
+    for name, one in found.items():
+        if isinstance(one, str):
+            why_not.setdefault(one, name)
     fastest = min(seconds, key=lambda name: seconds[name])
-    chosen: Engine = fastest if seconds["loop"] > WORTH * seconds[fastest] else "loop"
+    chosen: Engine = fastest if loop.seconds > WORTH * seconds[fastest] else "loop"
     count = min(len(replicas), MOST_TRIED)
     step = f"a step of {count}" if count > 1 else "a step"
     times = (f"{1e3 * took:.3g} ms {TRIED[name]}" for name, took in seconds.items())
     others = (f"; not {TRIED[name]}: {reason}" for reason, name in why_not.items())
     why = f"{step} takes {', '.join(times)}{''.join(others)}"
-    gain = seconds["loop"] / seconds[chosen]
+    gain = loop.seconds / seconds[chosen]
     return Choice(chosen, why, seconds[chosen] * len(replicas) / count, gain)
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What an engine was found to do: the seconds of a step, and figures (K, 5) of several."""
-
-    seconds: float
-    figures: torch.Tensor
-
-
-def trial(
-    name: Engine, replicas: Sequence[Replica], batches: Batches, expected: torch.Tensor | None
-) -> Trial | str:
-    """Return what the engine `name` does with copies of `replicas`; or why it is not for them.
-
-    Args:
-        name: of the engine.
-        replicas: that it might train; nothing of theirs is changed.
-        batches: the training set.
-        expected: the loop's figures; None: there is nothing to agree with.
-    """
-    try:
-        refuse_what_cannot_be(name, replicas[0], batches)
-        ensemble = ENGINES[name](twins(replicas))
-        seconds, figures = measured(ensemble, batches)
-        trouble = ensemble.trouble
-        del ensemble
-    except (CannotRecordError, CannotStackError) as error:
-        return str(error)
-    except Exception as error:  # whatever it fails on, memory for copies too, the loop does not
-        return f"it cannot be tried on this model ({reason(error)})"
-    finally:
-        forget(batches.device)
-    tolerance = TOLERANCES[replicas[0].preset.precision]
-    if expected is not None and not torch.allclose(
-        figures, expected, rtol=tolerance, atol=1e-3, equal_nan=True
-    ):
-        return "this model has other losses, or takes other steps"
-    return trouble or Trial(seconds, figures)
-
-
-def twins(replicas: Sequence[Replica]) -> list[Replica]:
-    """Return copies of `replicas` to try things with."""
-    return [replica.twin(max(WARM_UP_STEPS, TIMED_STEPS)) for replica in replicas[:MOST_TRIED]]
-
-
-def measured(ensemble: Ensemble, batches: Batches) -> tuple[float, torch.Tensor]:
-    """Return the seconds of a step, and what several steps of each replica find (K, 5).
-
-    Mean, smallest and largest loss and gradient norm of steps whose learning rate is zero; then how far
-    steps at the preset's move the weights, over the learning rate.
-    """
-    ensemble.train_mode()
-    ensemble.begin_epoch(batches)
-    for _ in range(WARM_UP_STEPS):
-        ensemble.step(batches, 0, 0.0)
-    ensemble.figures()
-    wait(batches.device)
-    began = time.perf_counter()
-    for _ in range(TIMED_STEPS):
-        ensemble.step(batches, 0, 0.0)
-    wait(batches.device)
-    seconds = (time.perf_counter() - began) / TIMED_STEPS
-    figures = ensemble.figures()
-    rate = ensemble.replicas[0].preset.learning_rate
-    before = [[weight.detach().clone() for weight in trained(r.model)] for r in ensemble.replicas]
-    for _ in range(MOVING_STEPS):
-        ensemble.step(batches, 0, rate)
-    moved = [
-        torch.nn.utils.get_total_norm(
-            [w.detach() - b for w, b in zip(trained(r.model), old, strict=True)]
-        )
-        for r, old in zip(ensemble.replicas, before, strict=True)
-    ]
-    moves = torch.stack(moved).to(figures.dtype) / rate
-    return seconds, torch.cat([figures, moves[:, None]], dim=1)
-
-
-def wait(device: torch.device) -> None:
-    """Wait for what is queued on the device."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def forget(device: torch.device) -> None:
-    """Give back the memory of a trial, which does not count for the peak."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats(device)
-
-
-def refuse_what_cannot_be(engine: Engine, replica: Replica, batches: Batches) -> None:
-    """Refuse an engine that is not for replicas like this one.
-
-    Raises:
-        CannotRecordError: a step cannot be recorded.
-        CannotStackError: it cannot be stacked.
-    """
-    if "graph" in engine and (why_not := cannot_be_recorded(replica, batches)):
-        raise CannotRecordError(why_not)
-    if "stack" in engine and (why_not := cannot_be_stacked(replica.model)):
-        raise CannotStackError(why_not)

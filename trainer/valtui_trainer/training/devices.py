@@ -47,9 +47,16 @@ def peak_memory(device: torch.device) -> int:
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0
 
 
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes are free on a CUDA device, as many as one can count elsewhere."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free
+    return 1 << 62
+
+
 def memory_for_data(device: torch.device) -> int:
     """Return how many bytes of images may lie on the device: less than half of what is free."""
     if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        return int(0.4 * free)
+        return int(0.4 * free_memory(device))
     return 1 << 62

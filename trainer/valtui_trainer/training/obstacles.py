@@ -9,8 +9,11 @@ from torch.nn.utils import parametrize
 
 from valtui_trainer.training.data.feeder import DeviceSet
 from valtui_trainer.training.dropout import OURS, uses_global_random
+from valtui_trainer.training.ensemble import Engine
 from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica
+from valtui_trainer.training.stacking import CannotStackError
 
 
 def cannot_be_recorded(replica: Replica, batches: Batches) -> str:
@@ -26,6 +29,19 @@ def cannot_be_recorded(replica: Replica, batches: Batches) -> str:
 def cannot_be_stacked(model: nn.Module) -> str:
     """Return why `model` cannot be stacked, part of a sentence; empty where nothing speaks against it."""
     return first_obstacle(model, not_for_a_stack)
+
+
+def refuse_what_cannot_be(engine: Engine, replica: Replica, batches: Batches) -> None:
+    """Refuse an engine that is not for replicas like this one.
+
+    Raises:
+        CannotRecordError: a step cannot be recorded.
+        CannotStackError: it cannot be stacked.
+    """
+    if "graph" in engine and (why_not := cannot_be_recorded(replica, batches)):
+        raise CannotRecordError(why_not)
+    if "stack" in engine and (why_not := cannot_be_stacked(replica.model)):
+        raise CannotStackError(why_not)
 
 
 def first_obstacle(model: nn.Module, obstacle: Callable[[nn.Module], str]) -> str:

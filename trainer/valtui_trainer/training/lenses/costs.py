@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import torch
 
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import Material, build_replica
+from valtui_trainer.training.compiling import compile_network
 from valtui_trainer.training.devices import synchronise
 from valtui_trainer.training.evaluate import evaluate
 from valtui_trainer.training.lenses.averaging import Average
@@ -18,9 +18,8 @@ from valtui_trainer.training.lenses.passes import Passes
 from valtui_trainer.training.lenses.plan import AVERAGED, EXACT, Trial, wanted
 from valtui_trainer.training.lenses.untouched import same_generators
 from valtui_trainer.training.models import reason
+from valtui_trainer.training.turns import shortest
 
-ROUNDS = 3
-ENOUGH_SECONDS = 5.0
 AT_ONCE = 4
 NO_BATCHNORM = "this model has no BatchNorm"
 
@@ -58,6 +57,7 @@ class Tryout:
         self._preset = spec.preset
         self._train_set = material.train_set
         self._replica = build_replica(spec, spec.seeds[0], material, device, AT_ONCE)
+        compile_network(self._replica)
         self._replica.begin_epoch(material.train_set)
         self._model = self._replica.model
         self._passes = Passes(spec.preset, material.train_set, material.val_set)
@@ -96,23 +96,6 @@ class Tryout:
         with passes.undisturbed(self._model):
             seen = evaluate(self._model, passes.val_set, passes.everything, autocast, True)
         return lambda: calibrate(*seen.outputs())
-
-
-def shortest(works: list[Callable[[], object]]) -> list[float]:
-    """Return the least seconds of each of `works` in up to three rounds; each waits for the device.
-
-    Rounds after the first fall away where that took long: noise is short.
-    """
-    least = [float("inf")] * len(works)
-    began = time.perf_counter()
-    for _ in range(ROUNDS):
-        for number, work in enumerate(works):
-            before = time.perf_counter()
-            work()
-            least[number] = min(least[number], time.perf_counter() - before)
-        if time.perf_counter() - began > ENOUGH_SECONDS:
-            break
-    return [max(seconds, 1e-9) for seconds in least]
 
 
 def failing(name: str, error: Exception, batch_size: int) -> str:
