@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import torch
 from torch import nn
 
 from support.training import Bench, same, train
-from valtui_trainer.presets.types import Augmentation, Model, Preset
-from valtui_trainer.session.history import History
-from valtui_trainer.training import checkpoint, compiling
+from valtui_trainer.presets.types import Augmentation, Lenses, Model, Preset
+from valtui_trainer.session.history import History, read_history
+from valtui_trainer.training import checkpoint, compiling, journal, pace, turns
 from valtui_trainer.training.choose_engine import choose
 from valtui_trainer.training.compiling import compile_all, compile_networks
+from valtui_trainer.training.control import LONG_DEADLINE
 from valtui_trainer.training.drawn import number_layers
 from valtui_trainer.training.dropout import Dropout, set_generator
 
@@ -54,11 +56,15 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
 
 
 def preset(digits: Path, **settings: object) -> Preset:
-    """Return a preset with a rest batch (320 = 6 · 48 + 32), BatchNorm, dropout and augmentation."""
+    """Return a preset with a rest batch (320 = 6 · 48 + 32), BatchNorm, dropout and augmentation.
+
+    No pace of the machine decides about its lenses: these may cost any time.
+    """
     defaults: dict[str, object] = {
         "data": str(digits), "batch_size": 48, "epochs": 2, "eval_every": 0.5, "log_every": 2,
         "model": Model(name="small-cnn", width=4, batchnorm=True, dropout=0.3),
         "augmentation": Augmentation(rotation=20, flip=True), "compile": True,
+        "lenses": Lenses(most=1000.0),
     }  # fmt: skip
     return Preset(**{**defaults, **settings})  # type: ignore[arg-type]
 
@@ -83,6 +89,24 @@ class Forked(nn.Module):
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         seen = self.linear(images)
         return self.dropout(seen), self.dropout(seen), self.other(seen)
+
+
+def compiled_networks(bench: Bench) -> AbstractContextManager[object]:
+    """Compile the networks of `bench`; return the context that it is to train in."""
+    loop = bench.loop
+    return compile_networks(loop.replicas, bench.material, bench.journal, loop.clock)
+
+
+class Passing:
+    """A clock that runs only as it is told to; it stands in for the module `time`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    perf_counter = monotonic
 
 
 def told(history: History, kind: str) -> list[str]:
@@ -139,7 +163,7 @@ def test_nothing_is_compiled_once_training_has_begun_and_the_clock_has_not_moved
     bench.loop.begin()
     bench.loop.clock.set(100.0)
 
-    with compile_networks(bench.loop, bench.material):
+    with compiled_networks(bench):
         compiled, called = backend.compiled, backend.called
         bench.advance(bench.loop.timetable.total)
 
@@ -152,14 +176,14 @@ def test_a_resumed_run_repeats_the_uninterrupted_one_to_the_bit(
 ) -> None:
     whole = Bench(home, preset(digits))
     whole.loop.begin()
-    with compile_networks(whole.loop, whole.material):
+    with compiled_networks(whole):
         whole.advance(5)
         state = whole.loop.state()
         rest = whole.advance(6)
 
     resumed = Bench(home, preset(digits))
     resumed.loop.load_state(state)
-    with compile_networks(resumed.loop, resumed.material):
+    with compiled_networks(resumed):
         assert resumed.advance(6) == rest
     assert backend.called
 
@@ -226,6 +250,73 @@ def test_the_compiler_prepares_no_headers_which_would_lie_outside_of_its_cache(
     compile_all(bench.loop.preset, bench.loop.replicas, bench.material)
 
     assert set(seen) == {False}
+
+
+def test_records_and_lenses_go_by_the_pace_of_the_compiled_network(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Passing()
+
+    def compiler(graph: torch.fx.GraphModule, _: list[Any]) -> Callable[..., Any]:
+        def forward(*inputs: Any) -> Any:
+            clock.seconds += 0.01
+            return graph.forward(*inputs)
+
+        return forward
+
+    monkeypatch.setattr(compiling, "BACKEND", compiler)
+    monkeypatch.setattr(pace, "time", clock)
+    monkeypatch.setattr(turns, "time", clock)
+
+    _, found = train(home, preset(digits, log_every="auto"))
+
+    (start,) = found.starts
+    assert start.log_every == 20  # of the 33 that take a third of a second
+    (exact,) = (plan for plan in start.lenses if plan.name == "exact-batchnorm")
+    assert exact.cost == pytest.approx(0.0, abs=1e-6)  # its passes are not compiled
+
+
+def test_what_is_told_of_compiling_has_the_time_of_what_follows_it(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Passing()
+
+    def slow(*_: object) -> None:
+        clock.seconds += 100.0
+        raise RuntimeError("no C++ compiler was found")
+
+    monkeypatch.setattr(compiling, "BACKEND", slow)
+    bench = Bench(home, preset(digits))
+    monkeypatch.setattr(compiling, "time", clock)
+    monkeypatch.setattr(journal, "time", clock)
+    bench.loop.clock.set(5.0)
+
+    with compiled_networks(bench):
+        bench.journal.sync()
+
+    (warning,) = (event for _, event in read_history(bench.run).events if event.kind == "warning")
+    assert warning.time == 5.0
+
+
+@pytest.mark.parametrize(("deadline", "allowed"), [(None, LONG_DEADLINE), (7200.0, 7200.0)])
+def test_compiling_may_take_as_long_as_the_preset_says_that_the_trainer_may_be_silent(
+    home: Path,
+    digits: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deadline: float | None,
+    allowed: float,
+) -> None:
+    seen = []
+
+    def compiler(graph: torch.fx.GraphModule, _: list[Any]) -> Callable[..., Any]:
+        seen.append((bench.control.phase, bench.control.deadline))
+        return graph.forward
+
+    monkeypatch.setattr(compiling, "BACKEND", compiler)
+    bench = Bench(home, preset(digits, deadline=deadline))
+
+    with compiled_networks(bench):
+        assert set(seen) == {("compiling", allowed)}
 
 
 def test_a_copy_is_not_compiled(home: Path, digits: Path, backend: Backend) -> None:

@@ -1,4 +1,4 @@
-"""torch.compile of a run's networks: all of it before the training clock runs, for every size of batch.
+"""torch.compile of a run's networks: all of it before a run begins, for every size of batch.
 
 A network is compiled in place, so that its state, its copies and its checkpoints are those of any other;
 its copies are not compiled.
@@ -7,7 +7,7 @@ its copies are not compiled.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -19,8 +19,8 @@ from valtui_trainer.training.control import LONG_DEADLINE
 from valtui_trainer.training.drawn import number_layers
 from valtui_trainer.training.evaluate import batch_size, evaluate
 from valtui_trainer.training.feeding import Batches
+from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.passes import all_of
-from valtui_trainer.training.loop import Loop
 from valtui_trainer.training.models import reason
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.uncompiled import stance
@@ -33,34 +33,36 @@ HEADERS = "cpp_cache_precompile_headers"
 """A setting of the compiler, off here: the headers that it prepares lie in /tmp, wherever its cache is."""
 
 
-def compile_networks(loop: Loop, material: Material) -> AbstractContextManager[object]:
-    """Compile the networks of `loop` if its preset says so; return the context that it is to train in.
+def compile_networks(
+    replicas: Sequence[Replica], material: Material, journal: Journal, clock: Clock
+) -> AbstractContextManager[object]:
+    """Compile the networks of `replicas` if their preset says so; return the context that they are to run in.
 
     There nothing is compiled any more: what would have to be is done uncompiled, as all is where
     compiling fails.
     """
-    if not loop.preset.compile:
+    preset = replicas[0].preset
+    if not preset.compile:
         return nullcontext()
-    loop.journal.phase("compiling", LONG_DEADLINE)
+    journal.phase("compiling", preset.deadline or LONG_DEADLINE)
     began = time.monotonic()
+    sizes, problem = 0, ""
     try:
-        sizes = compile_all(loop.preset, loop.replicas, material)
+        sizes = compile_all(preset, replicas, material)
     except Exception as error:  # whatever a compiler fails on, the network itself does not
-        cause = getattr(error, "inner_exception", error)  # which torch wraps
-        loop.journal.event(
+        problem = reason(getattr(error, "inner_exception", error))  # which torch wraps
+    seconds = time.monotonic() - began
+    clock.leave_out(seconds)  # before anything is logged, whose time it would be in
+    if problem:
+        journal.event(
             "warning",
-            f"The network could not be compiled ({reason(cause)}); it is trained uncompiled.",
-            step=loop.step,
+            f"The network could not be compiled ({problem}); it is trained uncompiled.",
             about="compile",
         )
         return stance("force_eager")
-    finally:
-        loop.clock.leave_out(time.monotonic() - began)
-    seconds = time.monotonic() - began
-    loop.journal.event(
+    journal.event(
         "compile",
         f"The network was compiled for {sizes} sizes of batch in {seconds:.0f} s.",
-        step=loop.step,
         sizes=sizes,
         seconds=seconds,
     )
@@ -87,8 +89,7 @@ def compile_all(preset: Preset, replicas: Iterable[Replica], material: Material)
     autocast = preset.precision == "bfloat16"
     with dynamo.patch(recompile_limit=MOST_GRAPHS), inductor.patch(own):
         for replica in replicas:
-            number_layers(replica.model)
-            replica.model.compile(backend=BACKEND, dynamic=False)
+            compile_network(replica)
             with unchanged(replica, material.val_set):
                 replica.model.train()
                 for index in steps:
@@ -96,6 +97,13 @@ def compile_all(preset: Preset, replicas: Iterable[Replica], material: Material)
                 for data, index in passes:
                     evaluate(replica.model, data, index, autocast)
     return len(steps) + len(passes)
+
+
+def compile_network(replica: Replica) -> None:
+    """Have the network of `replica` run compiled, if its preset says so: as those like it are already."""
+    if replica.preset.compile:
+        number_layers(replica.model)
+        replica.model.compile(backend=BACKEND, dynamic=False)
 
 
 def sizes_of_steps(preset: Preset, material: Material) -> list[torch.Tensor]:

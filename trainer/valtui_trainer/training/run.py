@@ -21,7 +21,7 @@ from valtui_trainer.session.records import Final, LensPlan, RunSpec, Start, Stat
 from valtui_trainer.session.validation import write_validation
 from valtui_trainer.supervise.plan import versions
 from valtui_trainer.training import checkpoint
-from valtui_trainer.training.assemble import Material, build_replica, prepare, warm_up
+from valtui_trainer.training.assemble import Material, build_replica, prepare
 from valtui_trainer.training.attempt import Places
 from valtui_trainer.training.checkpoint import Checkpoints, State
 from valtui_trainer.training.checks.start import begin_with_checks, go_on_with_checks
@@ -35,6 +35,7 @@ from valtui_trainer.training.lenses.costs import try_out
 from valtui_trainer.training.lenses.panel import Panel, plans_of
 from valtui_trainer.training.lenses.plan import decide, in_words, listed
 from valtui_trainer.training.loop import Loop, NotFiniteError
+from valtui_trainer.training.pace import warm_up
 from valtui_trainer.training.profiling.loop import ProfiledLoop
 from valtui_trainer.training.profiling.write import remove_torn
 from valtui_trainer.training.proof import conclude
@@ -70,66 +71,69 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         )
     fork = spec.fork if state is None else None
     start_state = read_start(places.run.start, fork) if fork is not None else None
-    journal.phase("first step", LONG_DEADLINE)
     replicas = [build_replica(spec, seed, material, device, log_every=1) for seed in spec.seeds]
     if start_state is not None:
         for number, replica in enumerate(replicas):
             take_over(replica, start_state, number)
-    choice = choose(replicas, material.train_set)
-    log_every, plans = went_on(state) if state else begin(spec, material, device, choice)
-    for replica in replicas:
-        replica.make_room(log_every)
-    ensemble = choice.of(replicas)
-    loop = loop_of(places, spec)(
-        preset=spec.preset,
-        timetable=material.timetable,
-        ensemble=ensemble,
-        train_set=material.train_set,
-        val_set=material.val_set,
-        train_subset=material.train_subset,
-        log_every=log_every,
-        journal=journal,
-        control=control,
-        checkpoints=Checkpoints(places.run.checkpoints, material.timetable.ladder),
-        clock=clock,
-        panel=Panel.of(
+    started = state or start_state
+    reached = started["time"] if started is not None else 0.0
+    clock.set(reached)
+    with compile_networks(replicas, material, journal, clock):
+        journal.phase("first step", LONG_DEADLINE)
+        choice = choose(replicas, material.train_set)
+        log_every, plans = went_on(state) if state else begin(spec, material, device, choice)
+        for replica in replicas:
+            replica.make_room(log_every)
+        ensemble = choice.of(replicas)
+        loop = loop_of(places, spec)(
+            preset=spec.preset,
+            timetable=material.timetable,
+            ensemble=ensemble,
+            train_set=material.train_set,
+            val_set=material.val_set,
+            train_subset=material.train_subset,
+            log_every=log_every,
+            journal=journal,
+            control=control,
+            checkpoints=Checkpoints(places.run.checkpoints, material.timetable.ladder),
+            clock=clock,
+            panel=Panel.of(
+                plans,
+                spec.preset,
+                material.train_set,
+                material.val_set,
+                [replica.model for replica in replicas],
+                material.timetable.steps_per_epoch,
+            ),
+        )
+        if state is not None:
+            loop.load_state(state)
+            go_on_with_checks(loop, material, read_checks(places.run), last_split_digest(places))
+        else:
+            loop.begin()
+            begin_with_checks(loop, material)
+            clock.set(reached)
+        if spec.proof:
+            loop.on_evaluated = partial(decide_proof, loop, places.session, spec.proof)
+        start = describe(
+            places,
+            spec,
+            material,
+            log_every,
+            loop.step,
+            clock(),
+            found[0] if found else None,
+            device,
+            replicas[0].model,
             plans,
-            spec.preset,
-            material.train_set,
-            material.val_set,
-            [replica.model for replica in replicas],
-            material.timetable.steps_per_epoch,
-        ),
-    )
-    if state is not None:
-        loop.load_state(state)
-        go_on_with_checks(loop, material, read_checks(places.run), last_split_digest(places))
-    else:
-        loop.begin()
-        begin_with_checks(loop, material)
-        clock.set(start_state["time"] if start_state is not None else 0.0)
-    if spec.proof:
-        loop.on_evaluated = partial(decide_proof, loop, places.session, spec.proof)
-    start = describe(
-        places,
-        spec,
-        material,
-        log_every,
-        loop.step,
-        clock(),
-        found[0] if found else None,
-        device,
-        replicas[0].model,
-        plans,
-    )
-    journal.document(places.attempt.start, start)
-    for note in material.notes:
-        journal.event("warning", note, about="data")
-    if len(replicas) > 1 or device.type == "cuda":
-        journal.event("engine", engine_in_words(ensemble), step=loop.step, engine=ensemble.name)
-    if state is None or "lenses" not in state:
-        journal.event("lens", in_words(plans), step=loop.step, **listed(plans))
-    with compile_networks(loop, material):
+        )
+        journal.document(places.attempt.start, start)
+        for note in material.notes:
+            journal.event("warning", note, about="data")
+        if len(replicas) > 1 or device.type == "cuda":
+            journal.event("engine", engine_in_words(ensemble), step=loop.step, engine=ensemble.name)
+        if state is None or "lenses" not in state:
+            journal.event("lens", in_words(plans), step=loop.step, **listed(plans))
         return to_the_end(loop, places, spec, material)
 
 
