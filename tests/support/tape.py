@@ -1,4 +1,4 @@
-"""Stands in for CUDA graphs where there is no CUDA: records operations of torch, and replays them in place."""
+"""Stands in for CUDA graphs where there is no CUDA: captures operations of torch, and replays them in place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from valtui_trainer.training.recording import Recording, Work
+from valtui_trainer.training.capturing import Capture, Work
 
 aten = torch.ops.aten
 WAITING = {
@@ -19,23 +19,23 @@ WAITING = {
 
 
 class Tape:
-    """A recorder whose recordings are as blind as a CUDA graph.
+    """A capturer whose captures are as blind as a CUDA graph.
 
     A replay does the same operations on the same memory, wherever Python's objects point by then; numbers
-    that Python decided are fixed; only registered generators draw; recording changes nothing, and fails
+    that Python decided are fixed; only registered generators draw; capturing changes nothing, and fails
     where the host would wait for the device.
 
     Attributes:
         warm_ups: how often work was done to warm up.
-        recordings: how many there are.
+        captures: how many there are.
         replays: how many there were.
-        stuck: what keeps generators from drawing after a recording that failed.
+        stuck: what keeps generators from drawing after a capture that failed.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing recorded."""
+        """Begin with nothing captured."""
         self.warm_ups = 0
-        self.recordings = 0
+        self.captures = 0
         self.replays = 0
         self.stuck: Stuck | None = None
 
@@ -44,8 +44,8 @@ class Tape:
         self.warm_ups += 1
         work()
 
-    def record(self, work: Work, generators: Sequence[torch.Generator]) -> Recording:
-        """Record `work`; raises RuntimeError where CUDA would."""
+    def capture(self, work: Work, generators: Sequence[torch.Generator]) -> Capture:
+        """Capture `work`; raises RuntimeError where CUDA would."""
         states = [generator.get_state() for generator in generators]
         noted = Noted(generators)
         try:
@@ -60,16 +60,16 @@ class Tape:
                 generator.set_state(state)
             if self.stuck is not None:
                 self.stuck.__enter__()
-        self.recordings += 1
+        self.captures += 1
 
         def replay() -> None:
             self.replays += 1
             noted.replay()
 
-        return Recording(result, replay)
+        return Capture(result, replay)
 
     def recover(self, generators: Sequence[torch.Generator]) -> None:
-        """Let generators draw again after a recording that failed."""
+        """Let generators draw again after a capture that failed."""
         if self.stuck is not None:
             self.stuck.__exit__(None, None, None)
             self.stuck = None

@@ -20,6 +20,7 @@ from support.tape import Tape
 from support.training import Bench, same, train
 from valtui_trainer.presets.types import Augmentation, Model, Preset
 from valtui_trainer.training import choose_engine, graphed, obstacles, run, trial
+from valtui_trainer.training.capturing import CannotCaptureError
 from valtui_trainer.training.choose_engine import (
     Choice,
     engine_in_words,
@@ -32,9 +33,8 @@ from valtui_trainer.training.dropout import replace_dropout
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.graphed import Graphed
 from valtui_trainer.training.lenses.plan import Trial as LensTrial
-from valtui_trainer.training.obstacles import cannot_be_recorded, cannot_be_stacked
+from valtui_trainer.training.obstacles import cannot_be_captured, cannot_be_stacked
 from valtui_trainer.training.pace import warm_up
-from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.stacked import Stacked
 from valtui_trainer.training.stacking import CannotStackError
@@ -106,14 +106,14 @@ def test_an_engine_that_is_asked_for_is_taken_or_refused_in_words() -> None:
             [replica_of(Linear(10, 10, 3), SETTINGS, seed) for seed in (0, 1)], data, "stack"
         )
     for engine in ("graph", "graph-stack"):
-        with pytest.raises(CannotRecordError, match="graphs need CUDA"):
+        with pytest.raises(CannotCaptureError, match="graphs need CUDA"):
             make_ensemble(replicas(), data, engine)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def tapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tapes stand in for CUDA graphs."""
-    monkeypatch.setattr(graphed, "CudaRecorder", lambda device: Tape())
+    monkeypatch.setattr(graphed, "CudaCapturer", lambda device: Tape())
 
 
 @pytest.mark.usefixtures("tapes")
@@ -219,7 +219,7 @@ def test_an_engine_that_fails_errs_or_does_not_move_the_weights_is_not_taken(
 
 
 @pytest.mark.usefixtures("tapes")
-def test_what_turns_out_not_to_be_recordable_is_not_taken_for_a_recording(
+def test_what_turns_out_not_to_be_capturable_is_not_taken_for_a_replay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     let_take(monkeypatch, {"graph": 1.0, "stack": 9.0, "graph-stack": 1.0, "loop": 3.0})
@@ -227,12 +227,12 @@ def test_what_turns_out_not_to_be_recordable_is_not_taken_for_a_recording(
     def fail(*_: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(Tape, "record", fail)
+    monkeypatch.setattr(Tape, "capture", fail)
 
     found = tried(replicas(), random_images())
 
     assert found.engine == "loop"
-    assert "not replayed from CUDA graphs: a step cannot be recorded" in found.why
+    assert "not replayed from CUDA graphs: a step cannot be captured" in found.why
 
 
 class WaitsOnRest(Linear):
@@ -244,7 +244,7 @@ class WaitsOnRest(Linear):
 
 
 @pytest.mark.usefixtures("tapes")
-def test_a_step_on_the_rest_of_an_epoch_that_cannot_be_recorded_shows_in_the_trial(
+def test_a_step_on_the_rest_of_an_epoch_that_cannot_be_captured_shows_in_the_trial(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     let_take(monkeypatch, {"graph": 1.0, "loop": 3.0})
@@ -253,7 +253,7 @@ def test_a_step_on_the_rest_of_an_epoch_that_cannot_be_recorded_shows_in_the_tri
     found = tried([replica_of(WaitsOnRest(10, 10, 3), SETTINGS, 0)], random_images())
 
     assert found.engine == "loop"
-    assert "not replayed from CUDA graphs: a step cannot be recorded" in found.why
+    assert "not replayed from CUDA graphs: a step cannot be captured" in found.why
 
 
 @pytest.mark.usefixtures("tapes")
@@ -308,7 +308,7 @@ def let_need(monkeypatch: pytest.MonkeyPatch, needs: dict[str, int], free: int) 
 
 
 @pytest.mark.usefixtures("tapes")
-@pytest.mark.parametrize("what", ["fails", "errs", "is not recorded"])
+@pytest.mark.parametrize("what", ["fails", "errs", "is not captured"])
 def test_no_copy_is_left_when_the_memory_of_an_engine_that_is_not_for_them_is_given_back(
     monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -331,8 +331,8 @@ def test_no_copy_is_left_when_the_memory_of_an_engine_that_is_not_for_them_is_gi
     monkeypatch.setattr(
         trial, "release", lambda _: left.append(sum(one() is not None for one in copies))
     )
-    if what == "is not recorded":
-        monkeypatch.setattr(Tape, "record", fail)
+    if what == "is not captured":
+        monkeypatch.setattr(Tape, "capture", fail)
     else:
         monkeypatch.setattr(Graphed, *(("step", fail) if what == "fails" else ("figures", err)))
 
@@ -379,13 +379,13 @@ HELD_BY_THE_HOST = {
 
 
 @pytest.mark.parametrize("name", HELD_BY_THE_HOST)
-def test_what_cannot_be_recorded_is_named(name: str) -> None:
+def test_what_cannot_be_captured_is_named(name: str) -> None:
     build, why = HELD_BY_THE_HOST[name]
 
-    assert why in cannot_be_recorded(replica_of(build(), SETTINGS, 0), random_images())
+    assert why in cannot_be_captured(replica_of(build(), SETTINGS, 0), random_images())
 
 
-def test_only_images_that_lie_on_the_device_are_recorded() -> None:
+def test_only_images_that_lie_on_the_device_are_captured() -> None:
     resident = random_images()
     streamed = StreamedSet(
         Images(np.zeros((8, 10, 10, 1), np.uint8), np.zeros(8, np.int64), ("a", "b", "c")),
@@ -393,8 +393,8 @@ def test_only_images_that_lie_on_the_device_are_recorded() -> None:
         Normalisation.of([0.5], [0.3], resident.device, torch.float64),
     )
 
-    assert cannot_be_recorded(replicas(1)[0], resident) == ""
-    assert "do not fit the device" in cannot_be_recorded(replicas(1)[0], streamed)
+    assert cannot_be_captured(replicas(1)[0], resident) == ""
+    assert "do not fit the device" in cannot_be_captured(replicas(1)[0], streamed)
 
 
 def test_a_run_of_several_seeds_says_which_engine_trains_them(home: Path, digits: Path) -> None:

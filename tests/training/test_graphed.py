@@ -1,4 +1,4 @@
-"""Steps that are recorded and replayed: the loop's to the bit, wherever they begin, go on, or fail.
+"""Steps that are captured and replayed: the loop's to the bit, wherever they begin, go on, or fail.
 
 Without CUDA a tape stands in for graphs: as blind as they are (`support/tape.py`).
 """
@@ -28,7 +28,7 @@ from valtui_trainer.training.stacked import Stacked
 SEEDS = (3, 4)
 LIVELY = Augmentation(rotation=20, shift_x=0.2, flip=True, zoom=0.1, brightness=0.2, contrast=0.2)
 BATCHNORM = Model(name="small-cnn", width=4, batchnorm=True, dropout=0.3)
-EXACT_RATE = 2.0**-10  # so in float32, too, which recordings keep the rate in
+EXACT_RATE = 2.0**-10  # so in float32, too, which captures keep the rate in
 
 SETTINGS: dict[str, dict[str, object]] = {
     "plain, adam": {},
@@ -71,7 +71,7 @@ def test_steps_are_those_that_are_not_replayed_to_the_bit_in_every_epoch(
     dtype = torch.float32 if name == "bfloat16" else torch.float64
     settings, data, tape = small_preset(**SETTINGS[name]), random_images(dtype=dtype), Tape()
     loop = plain(replicas(settings, dtype=dtype))
-    graph = replayed(replicas(settings, dtype=dtype), recorder=tape)
+    graph = replayed(replicas(settings, dtype=dtype), capturer=tape)
 
     for number in range(5):
         expected, found = epoch(loop, data), epoch(graph, data)
@@ -85,21 +85,21 @@ def test_steps_are_those_that_are_not_replayed_to_the_bit_in_every_epoch(
     assert graph.trouble == ""
 
 
-def test_each_size_of_batch_is_recorded_after_three_steps_and_replayed_from_then_on() -> None:
+def test_each_size_of_batch_is_captured_after_three_steps_and_replayed_from_then_on() -> None:
     data, tape = random_images(), Tape()
-    graph = Graphed(replicas(small_preset())[:1], recorder=tape)
+    graph = Graphed(replicas(small_preset())[:1], capturer=tape)
     seen = []
 
     for _ in range(5):
         epoch(graph, data)
-        seen.append((tape.warm_ups, tape.recordings, tape.replays))
+        seen.append((tape.warm_ups, tape.captures, tape.replays))
 
     assert seen == [(3, 0, 0), (5, 1, 1), (6, 1, 3), (6, 2, 6), (6, 2, 9)]
 
 
 def test_a_rate_that_is_not_exact_in_float32_changes_weights_by_less_than_1e_7() -> None:
     settings, data = small_preset(model=BATCHNORM), random_images()
-    loop, graph = Ensemble(replicas(settings)), Graphed(replicas(settings), recorder=Tape())
+    loop, graph = Ensemble(replicas(settings)), Graphed(replicas(settings), capturer=Tape())
 
     for _ in range(5):
         epoch(loop, data, 1e-3)
@@ -125,7 +125,7 @@ def test_weights_that_are_not_trained_stay_and_those_that_are_not_used_have_no_g
         model.register_parameter("idle", nn.Parameter(torch.ones(2)))
         return replica_of(model, small_preset(), 0)
 
-    loop, graph = Ensemble([build()]), Graphed([build()], recorder=Tape())
+    loop, graph = Ensemble([build()]), Graphed([build()], capturer=Tape())
 
     for _ in range(3):
         assert torch.equal(epoch(graph, data), epoch(loop, data))
@@ -136,7 +136,7 @@ def test_weights_that_are_not_trained_stay_and_those_that_are_not_used_have_no_g
 
 def test_a_replica_that_is_not_finite_leaves_the_others_as_they_were_to_the_bit() -> None:
     settings, data = small_preset(model=BATCHNORM, augmentation=LIVELY), random_images()
-    sound, spoilt = (Graphed(replicas(settings), recorder=Tape()) for _ in range(2))
+    sound, spoilt = (Graphed(replicas(settings), capturer=Tape()) for _ in range(2))
     with torch.no_grad():
         spoilt.replicas[0].model.get_parameter("convolution1.weight")[0] = torch.nan
 
@@ -169,11 +169,11 @@ def waiting(size: int | None, device: str = "cpu") -> Replica:
     return replica_of(Waiting(size), small_preset(augmentation=LIVELY), 0, torch.device(device))
 
 
-def test_where_recording_fails_steps_go_on_as_the_loops_and_it_is_said(
+def test_where_capturing_fails_steps_go_on_as_the_loops_and_it_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data, tape = random_images(), Tape()
-    loop, graph = Ensemble([waiting(None)]), Graphed([waiting(None)], recorder=tape)
+    loop, graph = Ensemble([waiting(None)]), Graphed([waiting(None)], capturer=tape)
 
     for _ in range(4):
         assert torch.equal(epoch(graph, data), epoch(loop, data))
@@ -181,25 +181,25 @@ def test_where_recording_fails_steps_go_on_as_the_loops_and_it_is_said(
     assert same(graph.replicas[0].state(), loop.replicas[0].state())
     assert "stream is capturing" in graph.trouble
     assert "those on 32 images go on as they were" in capsys.readouterr().err
-    assert (tape.recordings, tape.replays) == (0, 0)
+    assert (tape.captures, tape.replays) == (0, 0)
     assert (
         tape.warm_ups == 4
     )  # three of full batches and one of the rest: none once there is no use
 
 
-def test_where_the_rest_cannot_be_recorded_full_batches_are_replayed_as_before() -> None:
+def test_where_the_rest_cannot_be_captured_full_batches_are_replayed_as_before() -> None:
     data, tape = random_images(), Tape()
-    loop, graph = Ensemble([waiting(16)]), Graphed([waiting(16)], recorder=tape)
+    loop, graph = Ensemble([waiting(16)]), Graphed([waiting(16)], capturer=tape)
 
     for _ in range(6):
         assert torch.equal(epoch(graph, data), epoch(loop, data))
 
     assert same(graph.replicas[0].state(), loop.replicas[0].state())
     assert "stream is capturing" in graph.trouble
-    assert (tape.recordings, tape.replays) == (1, 9)
+    assert (tape.captures, tape.replays) == (1, 9)
 
 
-def test_a_device_that_does_not_recover_from_a_failed_recording_is_told(
+def test_a_device_that_does_not_recover_from_a_failed_capture_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:
@@ -207,7 +207,7 @@ def test_a_device_that_does_not_recover_from_a_failed_recording_is_told(
 
     data, tape = random_images(), Tape()
     monkeypatch.setattr(tape, "recover", fail)
-    graph = Graphed([waiting(None)], recorder=tape)
+    graph = Graphed([waiting(None)], capturer=tape)
     epoch(graph, data)
 
     try:
@@ -223,11 +223,11 @@ def test_a_device_that_does_not_recover_from_a_failed_recording_is_told(
 
 
 @pytest.mark.parametrize("replayed", [Graphed, GraphedStack])
-def test_recordings_that_nobody_holds_give_their_memory_back_at_once(
+def test_captures_that_nobody_holds_give_their_memory_back_at_once(
     replayed: type[Graphed],
 ) -> None:
     data = random_images()
-    graph = replayed(replicas(small_preset(model=BATCHNORM)), recorder=Tape())
+    graph = replayed(replicas(small_preset(model=BATCHNORM)), capturer=Tape())
     for _ in range(3):
         epoch(graph, data)
     held = [weakref.ref(graph), weakref.ref(graph.replicas[0]), weakref.ref(graph._steps[0])]
@@ -246,7 +246,7 @@ def test_a_run_that_falls_back_says_so_once_and_a_probe_tells_the_engine_it_fell
     def fail(*_: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    monkeypatch.setattr(Tape, "record", fail)
+    monkeypatch.setattr(Tape, "capture", fail)
     graph, both = (bench(home, digits_preset(digits), name) for name in ("graph", "graph-stack"))
 
     for made in (graph, both):
@@ -256,7 +256,7 @@ def test_a_run_that_falls_back_says_so_once_and_a_probe_tells_the_engine_it_fell
         assert made.loop.ensemble.taken_by == engine
         (event,) = (e for _, e in read_history(made.run).events if e.kind == "warning")
         assert event.message == (
-            "Not all steps are replayed as they were to be: a step cannot be recorded (RuntimeError: "
+            "Not all steps are replayed as they were to be: a step cannot be captured (RuntimeError: "
             "operation not permitted when stream is capturing)."
         )
         assert (event.step, event.data["engine"]) == (6, engine)
@@ -275,7 +275,7 @@ def bench(home: Path, settings: Preset, engine: str) -> Bench:
     kind = {"graph": Graphed, "graph-stack": GraphedStack}.get(engine)
     made = Bench(home, settings, (0, 1), engine="loop" if kind else engine)  # type: ignore[arg-type]
     if kind is not None:
-        made.loop.ensemble = kind(made.loop.replicas, recorder=Tape())
+        made.loop.ensemble = kind(made.loop.replicas, capturer=Tape())
     return made
 
 
@@ -302,7 +302,7 @@ def test_a_run_goes_on_on_the_other_engine_to_the_bit(
     settings = digits_preset(digits, optimizer=OPTIMIZERS[optimizer])
     whole, resumed = bench(home, settings, begun), bench(home, settings, other)
     whole.advance(steps)
-    resumed.advance(6)  # by when a step has been recorded, into memory that loading replaces
+    resumed.advance(6)  # by when a step has been captured, into memory that loading replaces
 
     resumed.loop.load_state(through_a_file(whole))
 

@@ -38,9 +38,9 @@ def test_steps_of_an_epoch_hand_no_value_to_the_host(
     kind = {"graph": Graphed, "graph-stack": GraphedStack}.get(engine)
     bench = Bench(home, settings, (0, 1), engine="loop" if kind else engine)
     if kind is not None:
-        bench.loop.ensemble = kind(bench.loop.replicas, recorder=Tape())
+        bench.loop.ensemble = kind(bench.loop.replicas, capturer=Tape())
     an_epoch = bench.loop.timetable.steps_per_epoch
-    for _ in range(5 * an_epoch):  # by when kernels are loaded and both sizes of batch recorded
+    for _ in range(5 * an_epoch):  # by when kernels are loaded and both sizes of batch captured
         bench.loop.one_step()
     bench.loop.ensemble.figures()
 

@@ -23,6 +23,7 @@ from valtui_trainer.session.layout import RunPaths
 from valtui_trainer.session.records import Event, Train
 from valtui_trainer.training import checkpoint
 from valtui_trainer.training.attempt import run_attempt
+from valtui_trainer.training.captured_steps import WARM_UP_STEPS as WARM_UP
 from valtui_trainer.training.choose_engine import Wanted, make_ensemble
 from valtui_trainer.training.graphed import Graphed
 from valtui_trainer.training.profiling.loop import STEPS, WARM_UP_STEPS, window_of
@@ -44,7 +45,6 @@ from valtui_trainer.training.profiling.phases import (
 )
 from valtui_trainer.training.profiling.reading import Window, read
 from valtui_trainer.training.profiling.recording import Recording
-from valtui_trainer.training.recorded_steps import WARM_UP_STEPS as WARM_UP
 
 CPU = torch.device("cpu")
 LAUNCHED = set(PHASES) - {REPLAY}
@@ -244,7 +244,7 @@ def test_the_steps_of_every_engine_are_told_apart_and_are_unlabelled_afterwards(
 
 def test_a_replayed_step_is_one_part() -> None:
     batches = random_images()
-    ensemble = Graphed([build_replica(small_preset(), 0, CPU)], recorder=Tape())
+    ensemble = Graphed([build_replica(small_preset(), 0, CPU)], capturer=Tape())
     ensemble.train_mode()
     ensemble.begin_epoch(batches)
     for _ in range(WARM_UP + 1):

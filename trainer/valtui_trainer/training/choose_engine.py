@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from valtui_trainer.training.capturing import CannotCaptureError
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.graphed import Graphed, GraphedStack
 from valtui_trainer.training.obstacles import refuse_what_cannot_be
-from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.stacked import Stacked
 from valtui_trainer.training.trial import MOST_TRIED, Trial, try_engines
@@ -39,7 +39,7 @@ ONE = "there is one replica"
 ON_CPU = "on the CPU each is to the bit what it would be alone, and most nets are no faster stacked"
 """A rule, measured by `python -m bench replicas`: only tiny nets gain."""
 
-COMPILED = "a compiled network is neither recorded nor stacked"
+COMPILED = "a compiled network is neither captured nor stacked"
 
 WORTH = 1.1
 """How many times as fast as the loop an engine must be: below, the loop's exact bits are worth more."""
@@ -81,14 +81,14 @@ def choose(replicas: Sequence[Replica], batches: Batches, engine: Wanted = "auto
     generators are left as they are. One replica is never stacked.
 
     Raises:
-        CannotRecordError: an engine of graphs was asked for, and a step of these cannot be recorded.
+        CannotCaptureError: an engine of graphs was asked for, and a step of these cannot be captured.
         CannotStackError: one that stacks was asked for, and these replicas cannot be stacked.
     """
     on_cuda = batches.device.type == "cuda"
     if len(replicas) == 1 and engine == "graph-stack":
         engine = "graph"
     if engine in ("graph", "graph-stack") and not on_cuda:
-        raise CannotRecordError("graphs need CUDA")
+        raise CannotCaptureError("graphs need CUDA")
     if engine in ("graph", "graph-stack") or (engine == "stack" and len(replicas) > 1):
         refuse_what_cannot_be(engine, replicas[0], batches)
         return Choice(engine)

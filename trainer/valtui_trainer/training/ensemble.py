@@ -1,6 +1,6 @@
 """The seeds of a run, or the replicas of a probe's arm, trained in lock-step: here one after another.
 
-`graphed.Graphed` does the same from recordings, `stacked.Stacked` in one go.
+`graphed.Graphed` does the same from captures, `stacked.Stacked` in one go.
 """
 
 from __future__ import annotations

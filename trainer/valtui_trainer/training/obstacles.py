@@ -1,4 +1,4 @@
-"""What speaks against recording or stacking the steps of a model, told before it is tried."""
+"""What speaks against capturing or stacking the steps of a model, told before it is tried."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from torch import nn
 from torch.nn.utils import parametrize
 
+from valtui_trainer.training.capturing import CannotCaptureError
 from valtui_trainer.training.data.feeder import DeviceSet
 from valtui_trainer.training.dropout import OURS, uses_global_random
 from valtui_trainer.training.ensemble import Engine
 from valtui_trainer.training.feeding import Batches
-from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.stacking import CannotStackError
 
 
-def cannot_be_recorded(replica: Replica, batches: Batches) -> str:
-    """Return why a step of `replica` cannot be recorded, part of a sentence; empty where it can be tried.
+def cannot_be_captured(replica: Replica, batches: Batches) -> str:
+    """Return why a step of `replica` cannot be captured, part of a sentence; empty where it can be tried.
 
-    A replay does on the device what was recorded, and nothing on the host.
+    A replay does on the device what was captured, and nothing on the host.
     """
     if not isinstance(batches, DeviceSet):
         return "the images do not fit the device, and are sent to it batch by batch"
@@ -35,11 +35,11 @@ def refuse_what_cannot_be(engine: Engine, replica: Replica, batches: Batches) ->
     """Refuse an engine that is not for replicas like this one.
 
     Raises:
-        CannotRecordError: a step cannot be recorded.
+        CannotCaptureError: a step cannot be captured.
         CannotStackError: it cannot be stacked.
     """
-    if "graph" in engine and (why_not := cannot_be_recorded(replica, batches)):
-        raise CannotRecordError(why_not)
+    if "graph" in engine and (why_not := cannot_be_captured(replica, batches)):
+        raise CannotCaptureError(why_not)
     if "stack" in engine and (why_not := cannot_be_stacked(replica.model)):
         raise CannotStackError(why_not)
 

@@ -99,7 +99,7 @@ class Replica:
     def descend(self, batches: Batches, index: torch.Tensor) -> torch.Tensor:
         """Take the optimizer step on the images `index` (b,) as the optimizer is set; return the loss.
 
-        What differs from step to step is in tensors and generators alone, so that `graphed` can record
+        What differs from step to step is in tensors and generators alone, so that `graphed` can capture
         the whole of it.
         """
         images, labels = self._batch(batches, index)

@@ -11,6 +11,8 @@ from functools import partial
 
 import torch
 
+from valtui_trainer.training.captured_steps import WARM_UP_STEPS as STEPS_BEFORE_CAPTURE
+from valtui_trainer.training.capturing import CannotCaptureError
 from valtui_trainer.training.devices import free_memory, peak_memory, synchronise
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
@@ -18,8 +20,6 @@ from valtui_trainer.training.fit import USABLE
 from valtui_trainer.training.lenses.untouched import same_generators
 from valtui_trainer.training.models import reason
 from valtui_trainer.training.obstacles import refuse_what_cannot_be
-from valtui_trainer.training.recorded_steps import WARM_UP_STEPS as STEPS_BEFORE_RECORDING
-from valtui_trainer.training.recording import CannotRecordError
 from valtui_trainer.training.replica import Replica, trained
 from valtui_trainer.training.stacking import CannotStackError
 from valtui_trainer.training.turns import shortest
@@ -27,7 +27,7 @@ from valtui_trainer.training.turns import shortest
 MOST_TRIED = 4
 """How many replicas are copied: where four are faster stacked, eight are, and copies take time and memory."""
 
-WARM_UP_STEPS = STEPS_BEFORE_RECORDING + 1
+WARM_UP_STEPS = STEPS_BEFORE_CAPTURE + 1
 TIMED_STEPS = 10
 MOVING_STEPS = 2
 
@@ -138,7 +138,7 @@ def made_ready(
     """
     try:
         return attempted(name, engines, replicas, batches, expected)
-    except (CannotRecordError, CannotStackError) as error:
+    except (CannotCaptureError, CannotStackError) as error:
         return str(error)
     except Exception as error:  # whatever it fails on, memory for copies too, the loop does not
         return f"it cannot be tried on this model ({reason(error)})"

@@ -1,4 +1,4 @@
-"""Steps that are replayed: the stepper's own at first, recorded for each size of batch from then on."""
+"""Steps that are replayed: the stepper's own at first, captured for each size of batch from then on."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from valtui_trainer.training.capturing import Capture, Capturer
 from valtui_trainer.training.control import say
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.models import reason
-from valtui_trainer.training.recording import Recorder, Recording
 
 WARM_UP_STEPS = 3
-"""Steps on a size of batch before it is recorded, as torch advises; they bring the optimizer's averages."""
+"""Steps on a size of batch before it is captured, as torch advises; they bring the optimizer's averages."""
 
 
 class Stepper(Protocol):
@@ -43,25 +43,25 @@ class Stepper(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RecordedStep:
+class CapturedStep:
     """The step on batches of one size.
 
     Attributes:
         index: the images (b,) that the next replay takes.
-        recording: of the step; its result is the loss (or losses).
+        capture: of the step; its result is the loss (or losses).
         gradients: of each weight that has one, in the memory that a replay writes.
     """
 
     index: torch.Tensor
-    recording: Recording
+    capture: Capture
     gradients: list[tuple[nn.Parameter, torch.Tensor]]
 
 
-class RecordedSteps:
+class CapturedSteps:
     """The steps of one stepper.
 
     Attributes:
-        cannot: why a step could not be recorded, part of a sentence; empty where none failed.
+        cannot: why a step could not be captured, part of a sentence; empty where none failed.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class RecordedSteps:
         optimizer: Optimizer,
         weights: Iterable[nn.Parameter],
         generators: Sequence[torch.Generator],
-        recorder: Recorder,
+        capturer: Capturer,
     ) -> None:
         """Begin with the stepper's own steps.
 
@@ -79,16 +79,16 @@ class RecordedSteps:
             optimizer: with which it does.
             weights: that may have gradients.
             generators: on the device, that it draws from.
-            recorder: of its steps.
+            capturer: of its steps.
         """
         self._stepper = stepper
         self._optimizer = optimizer
         self._weights = list(weights)
         self._generators = generators
-        self._recorder = recorder
+        self._capturer = capturer
         self._seen: Counter[int] = Counter()
-        self._recorded: dict[int, RecordedStep] = {}
-        self._last: RecordedStep | None = None
+        self._captured: dict[int, CapturedStep] = {}
+        self._last: CapturedStep | None = None
         self.cannot = ""
         self._rate = torch.zeros((), dtype=torch.float32, device=self._weights[0].device)
         self._rate_there = 0.0
@@ -96,64 +96,64 @@ class RecordedSteps:
     def step(self, batches: Batches, position: int, rate: float) -> None:
         """Take the step on the batch that begins at `position` of the epoch's order."""
         index = self._stepper.batch_indices(position)
-        step = self._recorded.get(len(index)) or self._record(batches, index)
+        step = self._captured.get(len(index)) or self._capture(batches, index)
         if step is not None:
             self._replay(step, index, rate)
             return
         self._last = None
-        if self.cannot:  # no size of batch is recorded any more, so there is nothing to warm up for
+        if self.cannot:  # no size of batch is captured any more, so there is nothing to warm up for
             self._stepper.step(batches, position, rate)
         else:
-            self._recorder.warm_up(lambda: self._stepper.step(batches, position, rate))
+            self._capturer.warm_up(lambda: self._stepper.step(batches, position, rate))
 
     def forget(self) -> None:
-        """Drop what was recorded; the next steps are the loop's."""
+        """Drop what was captured; the next steps are the loop's."""
         self._last = None
-        self._recorded.clear()
+        self._captured.clear()
         self._seen.clear()
 
-    def _replay(self, step: RecordedStep, index: torch.Tensor, rate: float) -> None:
+    def _replay(self, step: CapturedStep, index: torch.Tensor, rate: float) -> None:
         step.index.copy_(index)
         if rate != self._rate_there:
             self._rate.fill_(rate)
             self._rate_there = rate
         for group in self._optimizer.param_groups:
             group["lr"] = rate  # which a checkpoint shows
-        step.recording.replay()
+        step.capture.replay()
         if step is not self._last:
             for weight, gradient in step.gradients:
                 weight.grad = gradient
             self._last = step
-        self._stepper.keep(step.recording.result)
+        self._stepper.keep(step.capture.result)
 
-    def _record(self, batches: Batches, index: torch.Tensor) -> RecordedStep | None:
-        """Return the step on batches as large as `index`, recorded, if it is time for that."""
+    def _capture(self, batches: Batches, index: torch.Tensor) -> CapturedStep | None:
+        """Return the step on batches as large as `index`, captured, if it is time for that."""
         size = len(index)
         self._seen[size] += 1
         if self.cannot or self._seen[size] <= WARM_UP_STEPS:
             return None
         own = index.clone()
-        self._optimizer.zero_grad(set_to_none=True)  # gradients are to be the recording's own
+        self._optimizer.zero_grad(set_to_none=True)  # gradients are to be the capture's own
         work = partial(descend, self._stepper, self._optimizer, batches, own, self._rate)
         try:
-            recording = self._recorder.record(work, self._generators)
+            capture = self._capturer.capture(work, self._generators)
         except Exception as error:  # whatever it fails on, memory too, the loop's steps do not
             why = reason(error)
         else:
-            return self._noted(own, recording)
-        self.cannot = f"a step cannot be recorded ({why}){self._recover()}"
+            return self._noted(own, capture)
+        self.cannot = f"a step cannot be captured ({why}){self._recover()}"
         say(f"{self.cannot}; those on {size} images go on as they were")
         return None
 
-    def _noted(self, index: torch.Tensor, recording: Recording) -> RecordedStep:
+    def _noted(self, index: torch.Tensor, capture: Capture) -> CapturedStep:
         gradients = [(one, one.grad) for one in self._weights if one.grad is not None]
-        self._recorded[len(index)] = step = RecordedStep(index, recording, gradients)
+        self._captured[len(index)] = step = CapturedStep(index, capture, gradients)
         return step
 
     def _recover(self) -> str:
-        """Undo what a failed recording left; return why that cannot be, part of a sentence, or nothing."""
+        """Undo what a failed capture left; return why that cannot be, part of a sentence, or nothing."""
         try:
-            self._recorder.recover(self._generators)
+            self._capturer.recover(self._generators)
         except Exception as error:  # whatever it is: the first reason is to be told, too
             return f", and the device does not recover from that ({reason(error)})"
         return ""
@@ -167,13 +167,13 @@ def descend(
     rate: torch.Tensor,
 ) -> torch.Tensor:
     """Take a step at the learning rate that stands in `rate`; return its loss."""
-    with recordable(optimizer, rate):
+    with capturable(optimizer, rate):
         return stepper.descend(batches, index)
 
 
 @contextmanager
-def recordable(optimizer: Optimizer, rate: torch.Tensor) -> Iterator[None]:
-    """Let `optimizer` read its learning rate from `rate`, a scalar on the device, and be recorded."""
+def capturable(optimizer: Optimizer, rate: torch.Tensor) -> Iterator[None]:
+    """Let `optimizer` read its learning rate from `rate`, a scalar on the device, and be captured."""
     before = [dict(group) for group in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["lr"] = rate

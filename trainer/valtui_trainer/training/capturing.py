@@ -1,6 +1,6 @@
-"""Records work on a device, to have it done again and again in one launch: CUDA graphs.
+"""Captures work on a device, to have it done again and again in one launch: CUDA graphs.
 
-What is recorded here is for `graphed` to say; another recorder can stand in where there is no CUDA.
+What is captured here is for `graphed` to say; another capturer can stand in where there is no CUDA.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import torch
 Work = Callable[[], torch.Tensor]
 
 
-class CannotRecordError(Exception):
-    """A step of these replicas cannot be recorded; the text says why."""
+class CannotCaptureError(Exception):
+    """A step of these replicas cannot be captured; the text says why."""
 
 
-class Recording(NamedTuple):
-    """Work that was recorded.
+class Capture(NamedTuple):
+    """Work that was captured.
 
     Attributes:
         result: what the work returned; each replay writes it anew, in the same memory.
@@ -31,15 +31,15 @@ class Recording(NamedTuple):
     replay: Callable[[], None]
 
 
-class Recorder(Protocol):
-    """Records work that reads and writes tensors which stay where they are."""
+class Capturer(Protocol):
+    """Captures work that reads and writes tensors which stay where they are."""
 
     def warm_up(self, work: Callable[[], None]) -> None:
-        """Do `work`, so that what is made once (kernels, plans, workspace) is there when it is recorded."""
+        """Do `work`, so that what is made once (kernels, plans, workspace) is there when it is captured."""
         ...
 
-    def record(self, work: Work, generators: Sequence[torch.Generator]) -> Recording:
-        """Record `work`, which is not done by that: no tensor that was there before, no generator changes.
+    def capture(self, work: Work, generators: Sequence[torch.Generator]) -> Capture:
+        """Capture `work`, which is not done by that: no tensor that was there before, no generator changes.
 
         Args:
             work: draws from `generators` only, and waits for nothing.
@@ -47,12 +47,12 @@ class Recorder(Protocol):
 
         Raises:
             Exception: whatever the work or the device says against it. No tensor has changed then
-                either, but until `recover` neither `generators` nor earlier recordings may be used.
+                either, but until `recover` neither `generators` nor earlier captures may be used.
         """
         ...
 
     def recover(self, generators: Sequence[torch.Generator]) -> None:
-        """Undo what a recording that failed has left behind, of those and torch's own generators too.
+        """Undo what a capture that failed has left behind, of those and torch's own generators too.
 
         Raises:
             Exception: whatever the device says; nothing can be drawn on it any more.
@@ -60,11 +60,11 @@ class Recorder(Protocol):
         ...
 
 
-class CudaRecorder:
-    """Records CUDA graphs, which share one pool of memory: replayed on one stream, never two at once.
+class CudaCapturer:
+    """Captures CUDA graphs, which share one pool of memory: replayed on one stream, never two at once.
 
     A graph may overwrite what an earlier one left in the pool, but for tensors that somebody held when
-    it was recorded.
+    it was captured.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -75,15 +75,15 @@ class CudaRecorder:
         self._graphs: WeakSet[torch.cuda.CUDAGraph] = WeakSet()
 
     def warm_up(self, work: Callable[[], None]) -> None:
-        """Do `work` on the stream that will record, where its workspaces are kept."""
+        """Do `work` on the stream that will capture, where its workspaces are kept."""
         current = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(current)
         with torch.cuda.stream(self._stream):
             work()
         current.wait_stream(self._stream)
 
-    def record(self, work: Work, generators: Sequence[torch.Generator]) -> Recording:
-        """Record `work` as a CUDA graph.
+    def capture(self, work: Work, generators: Sequence[torch.Generator]) -> Capture:
+        """Capture `work` as a CUDA graph.
 
         Raises:
             RuntimeError: the work waits for the device, or does what a graph cannot hold.
@@ -107,7 +107,7 @@ class CudaRecorder:
             first = None  # which refers to this frame, and that to the tensors of the work
             torch.cuda.set_stream(current)  # which a capture that fails does not bring back
         self._graphs.add(graph)
-        return Recording(result, graph.replay)
+        return Capture(result, graph.replay)
 
     def recover(self, generators: Sequence[torch.Generator]) -> None:
         """End a capture that CUDA declared invalid for torch, too.
@@ -118,7 +118,7 @@ class CudaRecorder:
             index = torch.cuda.current_device()
             torch._C._cuda_endAllocateToPool(index, self._pool)
             torch._C._cuda_releasePool(index, self._pool)
-        self._graphs.clear()  # so that what is recorded next takes a new pool
+        self._graphs.clear()  # so that what is captured next takes a new pool
         current = torch.cuda.current_stream(self._device)
         try:
             # The end of a capture that succeeds frees the generators that it was told of.
