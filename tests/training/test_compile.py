@@ -14,8 +14,11 @@ from torch import nn
 
 from support.training import Bench, same, train
 from valtui_trainer.presets.types import Augmentation, Lenses, Model, Preset
+from valtui_trainer.session.checkpoints import checkpoint_files
+from valtui_trainer.session.create import add_attempt
 from valtui_trainer.session.history import History, read_history
 from valtui_trainer.training import checkpoint, compiling, journal, pace, turns
+from valtui_trainer.training.attempt import run_attempt
 from valtui_trainer.training.choose_engine import choose
 from valtui_trainer.training.compiling import compile_all, compile_networks
 from valtui_trainer.training.control import LONG_DEADLINE
@@ -362,12 +365,45 @@ def test_a_compiled_network_is_trained_by_the_loop_and_the_reason_is_said(
     assert "compiled" in choice.why
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
-def test_the_real_compiler_finds_the_same_losses(
-    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+needs_a_compiler = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="there is no C++ compiler"
+)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the real compiler keeps what it made, for the tests to share."""
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.mark.parametrize(
+    "compiler", ["aot_eager", pytest.param("inductor", marks=[pytest.mark.slow, needs_a_compiler])]
+)
+def test_an_attempt_that_goes_on_from_a_checkpoint_repeats_the_first_to_the_bit(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, cache: Path, compiler: str
 ) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(cache))
+    monkeypatch.setattr(compiling, "BACKEND", compiler)
+    run, whole = train(home, preset(digits))
+    checkpoint_files(run.checkpoints)[-1].unlink()
+    torch._dynamo.reset()
+
+    run_attempt(add_attempt(run).folder)
+
+    resumed = read_history(run)
+    first, second = resumed.starts
+    assert first.from_step < second.from_step < first.total_steps
+    assert len(told(resumed, "compile")) == 2
+    assert not told(resumed, "warning")
+    assert losses(resumed) == losses(whole)
+
+
+@pytest.mark.slow
+@needs_a_compiler
+def test_the_real_compiler_finds_the_same_losses(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(cache))
 
     _, compiled = train(home, preset(digits, epochs=1))
     _, plain = train(home, preset(digits, epochs=1, compile=False))
