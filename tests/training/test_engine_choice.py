@@ -436,6 +436,38 @@ def test_a_run_on_replays_logs_what_the_loop_logs_to_the_bit(
     ]
 
 
+@pytest.mark.usefixtures("tapes")
+@pytest.mark.parametrize("engine", ["graph", "stack", "graph-stack"])
+def test_a_run_whose_engine_cannot_be_set_up_is_the_loops_to_the_bit_and_says_why(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    settings = Preset(
+        data=str(digits), model=SETTINGS.model, augmentation=SETTINGS.augmentation, epochs=1,
+        log_every=5,
+    )  # fmt: skip
+    _, expected = train(home, settings, seeds=(0, 1))
+    chosen = choose_engine.ENGINES[engine]
+
+    def too_large(*given: object) -> Ensemble:
+        chosen(*given)  # type: ignore[arg-type]
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setitem(choose_engine.ENGINES, engine, too_large)  # type: ignore[arg-type]
+    monkeypatch.setattr(run, "choose", lambda *_: Choice(engine, "it is fast", seconds=1e-3))
+    _, found = train(home, settings, seeds=(0, 1))
+
+    (warning,) = (event for _, event in found.events if event.kind == "warning")
+    assert f"cannot be {choose_engine.TRIED[engine]} (OutOfMemoryError: CUDA" in warning.message
+    (told,) = (event for _, event in found.events if event.kind == "engine")
+    assert told.data == {"engine": "loop"}
+    assert [(r.step, r.seed, r.train_loss, r.grad_norm) for r in found.train] == [
+        (r.step, r.seed, r.train_loss, r.grad_norm) for r in expected.train
+    ]
+    assert [(r.step, r.seed, r.val_loss) for _, r in found.val] == [
+        (r.step, r.seed, r.val_loss) for _, r in expected.val
+    ]
+
+
 def test_records_and_lenses_go_by_the_pace_of_the_engine_that_was_measured(
     home: Path, digits: Path
 ) -> None:

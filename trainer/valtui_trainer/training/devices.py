@@ -42,6 +42,12 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
+def release(device: torch.device) -> None:
+    """Give the memory that nobody holds any more back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
 def peak_memory(device: torch.device) -> int:
     """Return the most bytes torch has held on a CUDA device, 0 on the CPU."""
     return torch.cuda.max_memory_reserved(device) if device.type == "cuda" else 0

@@ -25,21 +25,24 @@ from valtui_trainer.training.assemble import Material, build_replica, prepare
 from valtui_trainer.training.attempt import Places
 from valtui_trainer.training.checkpoint import Checkpoints, State
 from valtui_trainer.training.checks.start import begin_with_checks, go_on_with_checks
-from valtui_trainer.training.choose_engine import Choice, choose, engine_in_words
+from valtui_trainer.training.choose_engine import TRIED, Choice, choose, engine_in_words
 from valtui_trainer.training.compiling import compile_networks
 from valtui_trainer.training.control import LONG_DEADLINE, Control
-from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory
+from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory, release
+from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.fork import read_start, take_over
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.costs import try_out
 from valtui_trainer.training.lenses.panel import Panel, plans_of
 from valtui_trainer.training.lenses.plan import decide, in_words, listed
 from valtui_trainer.training.loop import Loop, NotFiniteError
+from valtui_trainer.training.models import reason
 from valtui_trainer.training.pace import warm_up
 from valtui_trainer.training.profiling.loop import ProfiledLoop
 from valtui_trainer.training.profiling.write import remove_torn
 from valtui_trainer.training.proof import conclude
 from valtui_trainer.training.proof import decide as decide_at
+from valtui_trainer.training.replica import Replica
 
 
 def train(places: Places, control: Control, journal: Journal, clock: Clock) -> Final:
@@ -71,10 +74,8 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         )
     fork = spec.fork if state is None else None
     start_state = read_start(places.run.start, fork) if fork is not None else None
-    replicas = [build_replica(spec, seed, material, device, log_every=1) for seed in spec.seeds]
-    if start_state is not None:
-        for number, replica in enumerate(replicas):
-            take_over(replica, start_state, number)
+    build = partial(build_replicas, spec, material, device, start_state)
+    replicas = build(log_every=1)
     started = state or start_state
     reached = started["time"] if started is not None else 0.0
     clock.set(reached)
@@ -84,7 +85,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         log_every, plans = went_on(state) if state else begin(spec, material, device, choice)
         for replica in replicas:
             replica.make_room(log_every)
-        ensemble = choice.of(replicas)
+        ensemble = ensemble_of(choice, replicas, partial(build, log_every=log_every), journal)
         loop = loop_of(places, spec)(
             preset=spec.preset,
             timetable=material.timetable,
@@ -135,6 +136,46 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         if state is None or "lenses" not in state:
             journal.event("lens", in_words(plans), step=loop.step, **listed(plans))
         return to_the_end(loop, places, spec, material)
+
+
+def build_replicas(
+    spec: RunSpec,
+    material: Material,
+    device: torch.device,
+    start_state: State | None,
+    log_every: int,
+) -> list[Replica]:
+    """Return the seeds of a run, at the state that it begins from, if it does from one."""
+    replicas = [build_replica(spec, seed, material, device, log_every) for seed in spec.seeds]
+    if start_state is not None:
+        for number, replica in enumerate(replicas):
+            take_over(replica, start_state, number)
+    return replicas
+
+
+def ensemble_of(
+    choice: Choice, replicas: list[Replica], build: Callable[[], list[Replica]], journal: Journal
+) -> Ensemble:
+    """Return `replicas` on the engine that was chosen, or, where that cannot be set up, in the loop.
+
+    Then `replicas` are anew those that `build` returns, as the weights of the former may be moved.
+    """
+    try:
+        return choice.of(replicas)
+    except Exception as error:  # memory for all of them, above all, of which the loop takes less
+        if choice.engine == "loop":
+            raise
+        why = reason(error)
+    device = replicas[0].device
+    replicas.clear()
+    release(device)
+    replicas.extend(build())
+    journal.event(
+        "warning",
+        f"Steps cannot be {TRIED[choice.engine]} ({why}): they are launched one after another.",
+        about="engine",
+    )
+    return Ensemble(replicas, f"what was chosen could not be set up ({why})")
 
 
 def to_the_end(loop: Loop, places: Places, spec: RunSpec, material: Material) -> Final:

@@ -13,7 +13,7 @@ import torch
 
 from valtui_trainer.training.captured_steps import WARM_UP_STEPS as STEPS_BEFORE_CAPTURE
 from valtui_trainer.training.capturing import CannotCaptureError
-from valtui_trainer.training.devices import free_memory, peak_memory, synchronise
+from valtui_trainer.training.devices import free_memory, peak_memory, release, synchronise
 from valtui_trainer.training.ensemble import Engine, Ensemble
 from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.fit import USABLE
@@ -236,12 +236,6 @@ def held_memory(device: torch.device) -> int:
     synchronise(device)
     torch.cuda.reset_peak_memory_stats(device)
     return torch.cuda.memory_reserved(device)
-
-
-def release(device: torch.device) -> None:
-    """Give the memory that nobody holds any more back to the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def forget(device: torch.device) -> None:

@@ -11,8 +11,9 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.assemble import Material
 from valtui_trainer.training.checkpoint import State
+from valtui_trainer.training.devices import release
 from valtui_trainer.training.fit import estimate, fit
-from valtui_trainer.training.probe.part import Arm, build_replicas, release
+from valtui_trainer.training.probe.part import Arm, build_replicas
 
 
 def parts_of(

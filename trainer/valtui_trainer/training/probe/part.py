@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from msgspec.structs import replace
 
 from valtui_trainer.presets import spacing
@@ -173,9 +172,3 @@ def evaluate_all(
             )
         )
     log.sync()
-
-
-def release(device: torch.device) -> None:
-    """Give memory that the last part took back to the device."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

@@ -29,13 +29,13 @@ from valtui_trainer.training.assemble import Material, prepare
 from valtui_trainer.training.checkpoint import State
 from valtui_trainer.training.choose_engine import ENGINES, Wanted
 from valtui_trainer.training.control import LONG_DEADLINE, Control
-from valtui_trainer.training.devices import open_device, peak_memory
+from valtui_trainer.training.devices import open_device, peak_memory, release
 from valtui_trainer.training.fork import read_start
 from valtui_trainer.training.lenses.batchnorm import norm_layers
 from valtui_trainer.training.probe.look import look
 from valtui_trainer.training.probe.memory import parts_of
 from valtui_trainer.training.probe.noise import noise_scale_at
-from valtui_trainer.training.probe.part import Arm, build_replicas, release, train_part
+from valtui_trainer.training.probe.part import Arm, build_replicas, train_part
 from valtui_trainer.training.same_data import refuse_other_data
 from valtui_trainer.training.validate import check_device
 
