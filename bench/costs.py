@@ -24,7 +24,7 @@ from bench.trainer import make_loop, steps_of
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.layout import AttemptPaths, make_folder
 from valtui_trainer.session.losses import LossRows
-from valtui_trainer.training.assemble import prepare, warm_up
+from valtui_trainer.training.assemble import prepare
 from valtui_trainer.training.checkpoint import EVERY_SECONDS
 from valtui_trainer.training.devices import open_device
 from valtui_trainer.training.lenses.averaging import Average
@@ -33,6 +33,7 @@ from valtui_trainer.training.lenses.calibration import calibrate
 from valtui_trainer.training.lenses.passes import Passes
 from valtui_trainer.training.lenses.plan import AVERAGED, CALIBRATED, EXACT
 from valtui_trainer.training.loop import Loop
+from valtui_trainer.training.pace import warm_up
 
 ROUNDS = 7
 MODELS = {"seed-cnn": Model(), "small-cnn + BatchNorm": SMALL_CNN}
