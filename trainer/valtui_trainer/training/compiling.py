@@ -46,14 +46,14 @@ def compile_networks(
         return nullcontext()
     journal.phase("compiling", preset.deadline or LONG_DEADLINE)
     began = time.monotonic()
-    sizes, problem = 0, ""
+    problem = None
     try:
         sizes = compile_all(preset, replicas, material)
     except Exception as error:  # whatever a compiler fails on, the network itself does not
         problem = reason(getattr(error, "inner_exception", error))  # which torch wraps
     seconds = time.monotonic() - began
     clock.leave_out(seconds)  # before anything is logged, whose time it would be in
-    if problem:
+    if problem is not None:
         journal.event(
             "warning",
             f"The network could not be compiled ({problem}); it is trained uncompiled.",
