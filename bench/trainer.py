@@ -23,13 +23,7 @@ from valtui_trainer.session.create import add_attempt, create_session
 from valtui_trainer.session.layout import session_id, utc_now
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.training import generators
-from valtui_trainer.training.assemble import (
-    RECORDS_A_SECOND,
-    Material,
-    build_model,
-    build_replica,
-    prepare,
-)
+from valtui_trainer.training.assemble import Material, build_model, build_replica, prepare
 from valtui_trainer.training.augment import build as build_augmentation
 from valtui_trainer.training.checkpoint import Checkpoints
 from valtui_trainer.training.choose_engine import make_ensemble
@@ -39,6 +33,7 @@ from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.panel import Panel
 from valtui_trainer.training.loop import Loop
 from valtui_trainer.training.optimization import build_optimizer
+from valtui_trainer.training.pace import RECORDS_A_SECOND
 
 ROUNDS = 7
 SECONDS = 1.5
