@@ -92,29 +92,35 @@ class CudaCapturer:
             self._pool = torch.cuda.graph_pool_handle()
         graph = graph_drawing_from(generators)
         current = torch.cuda.current_stream(self._device)
-        first: Exception | None = None
+        failed: Exception | None = None
         try:
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 try:
                     result = work()
                 except Exception as error:
-                    first = error
+                    failed = error
                     raise
         except Exception as error:
             # What the work failed on says more than that its capture could not be ended.
-            raise first or error  # noqa: B904
+            failed = failed or error
         finally:
-            first = None  # which refers to this frame, and that to the tensors of the work
             torch.cuda.set_stream(current)  # which a capture that fails does not bring back
-        self._graphs.add(graph)
-        return Capture(result, graph.replay)
+        if failed is None:
+            self._graphs.add(graph)
+            return Capture(result, graph.replay)
+        try:
+            raise failed
+        finally:
+            del (
+                failed
+            )  # lest it and this frame, with the graph and what the work held, keep each other
 
     def recover(self, generators: Sequence[torch.Generator]) -> None:
         """End a capture that CUDA declared invalid for torch, too.
 
         Up to 2.12 torch takes its generators to be captured still, and the pool to be allocated to.
         """
-        with suppress(RuntimeError):  # torch has done so itself
+        with suppress(RuntimeError):  # where torch has done so itself
             index = torch.cuda.current_device()
             torch._C._cuda_endAllocateToPool(index, self._pool)
             torch._C._cuda_releasePool(index, self._pool)

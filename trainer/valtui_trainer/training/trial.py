@@ -89,6 +89,7 @@ def tried_in_turn(
     found: dict[Engine, Trial | str] = {}
     ready: dict[Engine, Ready] = {}
     expected: torch.Tensor | None = None
+    release(batches.device)
     free = room = USABLE * free_memory(batches.device)
     growth = len(replicas) / min(len(replicas), MOST_TRIED)
     for name in engines:
