@@ -54,6 +54,13 @@ class Hanging(Linear):
         threading.Event().wait()
 
 
+class Functional(Linear):
+    """Drops activations by a function, not by a layer."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.body(nn.functional.dropout(images, 0.5, self.training))
+
+
 class Remembering(nn.Module):
     """Keeps state of every kind in each forward, eval mode included, and draws from every generator.
 

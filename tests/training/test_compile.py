@@ -58,6 +58,17 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
     return found
 
 
+needs_a_compiler = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="there is no C++ compiler"
+)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the real compiler keeps what it made, for the tests to share."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 def preset(digits: Path, **settings: object) -> Preset:
     """Return a preset with a rest batch (320 = 6 · 48 + 32), BatchNorm, dropout and augmentation.
 
@@ -322,6 +333,31 @@ def test_compiling_may_take_as_long_as_the_preset_says_that_the_trainer_may_be_s
         assert set(seen) == {("compiling", allowed)}
 
 
+@pytest.mark.slow
+@needs_a_compiler
+def test_what_a_model_draws_by_functions_of_torch_is_the_same_with_the_real_compiler(
+    home: Path, digits: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(cache))
+    model = Model(name="support.own_models:Functional")
+    still = preset(digits, model=model, batch_size=320, augmentation=Augmentation())
+    bench = Bench(home, still)
+    (replica,) = bench.loop.replicas
+    index = torch.arange(320)
+
+    def gradient() -> list[torch.Tensor]:
+        replica.global_state = None
+        return replica.gradient(bench.material.train_set, index)
+
+    expected = gradient()
+    with compiled_networks(bench):
+        found = gradient()
+
+    assert len(expected) == 2
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_a_copy_is_not_compiled(home: Path, digits: Path, backend: Backend) -> None:
     bench = Bench(home, preset(digits))
     (replica,) = bench.loop.replicas
@@ -363,17 +399,6 @@ def test_a_compiled_network_is_trained_by_the_loop_and_the_reason_is_said(
 
     assert choice.engine == "loop"
     assert "compiled" in choice.why
-
-
-needs_a_compiler = pytest.mark.skipif(
-    shutil.which("g++") is None, reason="there is no C++ compiler"
-)
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return where the real compiler keeps what it made, for the tests to share."""
-    return tmp_path_factory.mktemp("compiled")
 
 
 @pytest.mark.parametrize(
