@@ -111,9 +111,8 @@ class CudaCapturer:
         try:
             raise failed
         finally:
-            del (
-                failed
-            )  # lest it and this frame, with the graph and what the work held, keep each other
+            # Lest it and this frame, with the graph and what the work held, keep each other.
+            del failed
 
     def recover(self, generators: Sequence[torch.Generator]) -> None:
         """End a capture that CUDA declared invalid for torch, too.
