@@ -66,10 +66,10 @@ def test_a_data_path_that_exists_becomes_absolute_and_a_name_stays(
 @pytest.mark.parametrize(
     ("names", "wanted", "parallel", "threads"),
     [
-        (("batch-32",), None, 1, 8),
+        (("batch-32",), None, 1, 7),
         (("batch-32", "batch-128", "batch-512"), None, 3, 2),
         (("batch-32", "batch-128", "batch-512", "dropout-25", "seed-cnn"), None, 4, 2),
-        (("batch-32", "batch-128"), 1, 1, 8),
+        (("batch-32", "batch-128"), 1, 1, 7),
         (("batch-32",), 16, 16, 1),
     ],
 )
@@ -80,6 +80,17 @@ def test_runs_on_the_cpu_share_the_cores(
 
     assert found.session.parallel == parallel
     assert {spec.threads for spec in found.runs} == {threads}
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 3)])
+def test_a_run_alone_on_the_cpu_leaves_a_core_to_others(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    monkeypatch.setattr(devices, "cores", lambda: cores)
+
+    (spec,) = ask("batch-32").runs
+
+    assert spec.threads == threads
 
 
 def test_auto_takes_the_gpu_with_most_free_memory(

@@ -120,8 +120,14 @@ def runs_at_once(device: str, runs: int, wanted: int | None) -> int:
 
 
 def threads_per_run(device: str, parallel: int) -> int:
-    """Return the CPU threads of a run: its share of the cores, at least one."""
-    return max(1, cores() // max(1, parallel)) if device == "cpu" else max(1, min(4, cores()))
+    """Return the CPU threads of a run, at least one: its share of the cores, never all of them.
+
+    Threads wait for each other many times a step: beside one other busy process, a run with a thread on
+    each of two cores took 5 to 16 times as long as with one thread; alone, little more than half.
+    """
+    if device != "cpu":
+        return max(1, min(4, cores()))
+    return max(1, min(cores() // max(1, parallel), cores() - 1))
 
 
 def room_for_another(device: str, measured: list[int]) -> bool:
