@@ -18,7 +18,7 @@ from statistics import median
 
 import torch
 
-from bench.presets import SMALL_CNN, bench_run
+from bench.presets import SMALL_CNN, bench_run, threads_alone
 from bench.timing import alternating, spread, timed, turns
 from bench.trainer import make_loop, steps_of
 from valtui_trainer.presets.types import Model, Preset
@@ -44,7 +44,7 @@ Work = Callable[[], object]
 
 def make(name: str, folder: Path) -> tuple[Loop, Loop, torch.device]:
     """Return a loop that logs at the default pace, and one that never does."""
-    spec = bench_run(Preset(model=MODELS[name]), torch.get_num_threads())
+    spec = bench_run(Preset(model=MODELS[name]), threads_alone())
     device = open_device(spec.device, spec.threads)
     material = prepare(spec, folder, device)
     pace = warm_up(spec, material, device)

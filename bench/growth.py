@@ -18,9 +18,8 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import torch
 
-from bench.presets import SMALL_CNN, bench_run, device_name
+from bench.presets import SMALL_CNN, bench_run, device_name, threads_alone
 from bench.timing import spread, timed
 from bench.trainer import make_loop, steps_of
 from valtui_trainer.presets.types import Preset
@@ -36,7 +35,7 @@ CLASSES = (10, 100, 1000)
 VALIDATION = (500, 5_000, 50_000)
 AT_ONCE = (1, 2, 4)
 IMAGES = 640
-ROUNDS = 5
+ROUNDS = 3
 SECONDS = 1.0
 EPOCHS = 2
 LOGS = (".jsonl", ".f32")
@@ -61,7 +60,7 @@ def made(folder: Path, side: int = 28, classes: int = 10, val: int = 64) -> Loop
     data = folder / f"{side}-{classes}-{val}.npz"
     write_data(data, side, classes, max(val, classes))
     preset = Preset(data=str(data), model=SMALL_CNN, drop_last=True)
-    spec = bench_run(preset, torch.get_num_threads())
+    spec = bench_run(preset, threads_alone())
     device = open_device(spec.device, spec.threads)
     material = prepare(spec, folder, device)
     return make_loop(spec, material, device, folder, log_every=20)

@@ -16,7 +16,7 @@ from statistics import median
 import torch
 from torch.nn import functional
 
-from bench.presets import AUGMENTED, SMALL_CNN, bench_run
+from bench.presets import AUGMENTED, SMALL_CNN, bench_run, threads_alone
 from bench.timing import spread, synchronise, turns
 from valtui_trainer.presets.types import Augmentation, Model, Preset
 from valtui_trainer.session.create import add_attempt, create_session
@@ -145,7 +145,7 @@ def session_spec() -> SessionSpec:
 def measure(what: str, batch_size: int, model: Model, augmentation: Augmentation = NONE) -> str:
     """Return one row: images/s of both, and the ratio of each pair."""
     preset = Preset(batch_size=batch_size, drop_last=True, model=model, augmentation=augmentation)
-    spec = bench_run(preset, torch.get_num_threads())
+    spec = bench_run(preset, threads_alone())
     device = open_device(spec.device, spec.threads)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
