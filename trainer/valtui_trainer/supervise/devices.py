@@ -122,8 +122,8 @@ def runs_at_once(device: str, runs: int, wanted: int | None) -> int:
 def threads_per_run(device: str, parallel: int) -> int:
     """Return the CPU threads of a run, at least one: its share of the cores, never all of them.
 
-    Threads wait for each other many times a step: beside one other busy process, a run with a thread on
-    each of two cores took 5 to 16 times as long as with one thread; alone, little more than half.
+    Threads wait for each other many times a step: beside other work a run with a thread on each of two
+    cores took 5 to 16 times as long as with one thread; alone, 0.6 to 0.9 of it.
     """
     if device != "cpu":
         return max(1, min(4, cores()))
