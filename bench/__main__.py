@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import subprocess
 import sys
 from pathlib import Path
 
-from bench import (
-    arms,
-    costs,
-    engines,
-    growth,
-    kills,
-    levers,
-    log,
-    long_session,
-    machine,
-    planted,
-    replicas,
-    rivals,
-    screen,
-    trainer,
-    where_time_goes,
-)
-from bench.presets import device_name
-from bench.screen import rivals as screen_rivals
-from bench.screen import slow_line
-
 RESULTS = Path(__file__).with_name("RESULTS.md")
 PARTS = {
-    "trainer": trainer,
-    "rivals": rivals,
-    "levers": levers,
-    "costs": costs,
-    "growth": growth,
-    "where-time-goes": where_time_goes,
-    "replicas": replicas,
-    "engines": engines,
-    "screen": screen,
-    "screen-rivals": screen_rivals,
-    "slow-line": slow_line,
-    "long-session": long_session,
-    "kills": kills,
-    "log": log,
-    "planted": planted,
-    "arms": arms,
+    "trainer": "bench.trainer",
+    "rivals": "bench.rivals",
+    "levers": "bench.levers",
+    "costs": "bench.costs",
+    "growth": "bench.growth",
+    "where-time-goes": "bench.where_time_goes",
+    "replicas": "bench.replicas",
+    "engines": "bench.engines",
+    "screen": "bench.screen",
+    "screen-rivals": "bench.screen.rivals",
+    "slow-line": "bench.screen.slow_line",
+    "long-session": "bench.long_session",
+    "kills": "bench.kills",
+    "log": "bench.log",
+    "planted": "bench.planted",
+    "arms": "bench.arms",
 }
+"""What can be measured, and where."""
 
 
 def replace_section(text: str, name: str, body: str) -> str:
@@ -58,25 +40,45 @@ def replace_section(text: str, name: str, body: str) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Measure the parts called `names`, or all."""
+    """Measure the parts called `names`, or all, each in a process of its own."""
     unknown = [name for name in names if name not in PARTS]
     if unknown:
         print(f"no part is called {unknown[0]!r}; there are {', '.join(PARTS)}")
         return 2
-    for name in names or list(PARTS):
-        print(f"{name} …", flush=True)
-        part = PARTS[name]
-        body = (
-            f"## {name}\n\n{(part.__doc__ or '').strip()}\n\n{machine.describe(device_name())}\n\n"
-            + "\n".join(part.main())
-        )
-        text = (
-            RESULTS.read_text()
-            if RESULTS.exists()
-            else "# Figures\n\nRepeat them with `make bench`.\n"
-        )
-        RESULTS.write_text(replace_section(text, name, body))
-    return 0
+    if len(names) == 1:
+        measure(names[0])
+        return 0
+    failed = [
+        name
+        for name in names or PARTS
+        if subprocess.run([sys.executable, "-m", "bench", name]).returncode
+    ]
+    if failed:
+        print(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def measure(name: str) -> None:
+    """Measure the part `name`, and write its section."""
+    print(f"{name} …", flush=True)
+    part = importlib.import_module(PARTS[name])
+    lines = part.main()
+    # Loaded now, for torch within this process would slow down every process that it starts.
+    from bench import machine
+    from bench.presets import device_name
+
+    body = "\n".join(
+        [
+            f"## {name}\n",
+            (part.__doc__ or "").strip() + "\n",
+            machine.describe(device_name()) + "\n",
+            *lines,
+        ]
+    )
+    text = (
+        RESULTS.read_text() if RESULTS.exists() else "# Figures\n\nRepeat them with `make bench`.\n"
+    )
+    RESULTS.write_text(replace_section(text, name, body))
 
 
 if __name__ == "__main__":
