@@ -22,7 +22,7 @@ def run(task: Task, home: Path) -> None:
     """Train `task` from the command line, in `home`, to its end."""
     subprocess.run(
         [
-            str(Path(sys.executable).with_name("valtui")), "run", PRESETS[task.model], "--plain",
+            sys.executable, "-m", "valtui.cli.main", "run", PRESETS[task.model], "--plain",
             "--home", str(home), "--device", task.device, "--epochs", str(task.epochs),
             "--set", f"batch_size={task.batch_size}", *(AUGMENTED if task.augmented else ()),
         ],
