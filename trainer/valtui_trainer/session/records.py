@@ -121,6 +121,11 @@ class Fork(Struct, frozen=True, kw_only=True):
     epochs: float
 
 
+Source = Literal["preset", "recorder", "watch"]
+"""Who trains a run: our trainer from a preset; somebody's loop that holds a Recorder; a program whose log
+is only watched. Only the first is stopped, paused, resumed by us."""
+
+
 class RunSpec(Struct, frozen=True, kw_only=True):
     """`run.json`: what a run is. Written once, before its process exists.
 
@@ -132,6 +137,12 @@ class RunSpec(Struct, frozen=True, kw_only=True):
         allow_code: whether the model may be the user's own, `module:Class`.
         code_path: the folder that such a module is looked for in, after all that is installed.
         profile: whether its first attempt records where the time of some steps goes.
+        source: who trains it. Where that is not us, `preset` holds no more than what is known of it, and
+            what is shown and compared is `recorded`.
+        recorded: the settings that the run's own program names.
+        origin: the file or folder that is watched, or the script that records; empty: a preset of ours.
+        builder: `module:function` that builds model, data and optimizer anew for probes and proofs;
+            empty: none was handed over.
     """
 
     id: str
@@ -148,6 +159,10 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     fork: Fork | None = None
     proof: str = ""
     profile: bool = False
+    source: Source = "preset"
+    recorded: dict[str, Any] = field(default_factory=dict)
+    origin: str = ""
+    builder: str = ""
     schema: int = SCHEMA
 
 
@@ -239,6 +254,8 @@ class Start(Struct, frozen=True, kw_only=True):
 
     Attributes:
         by_class: whether the validation set was drawn by class (stratified), rather than given as it is.
+
+    Counts and sizes that a run of another program does not tell are 0, its digests empty.
     """
 
     attempt: int
