@@ -282,7 +282,7 @@ def test_records_and_lenses_go_by_the_pace_of_the_compiled_network(
     monkeypatch.setattr(pace, "time", clock)
     monkeypatch.setattr(turns, "time", clock)
 
-    _, found = train(home, preset(digits, log_every="auto"))
+    _, found = train(home, preset(digits, log_every="auto", epochs=5, eval_every=5))
 
     (start,) = found.starts
     assert start.log_every == 20  # of the 33 that take a third of a second

@@ -471,7 +471,7 @@ def test_a_run_whose_engine_cannot_be_set_up_is_the_loops_to_the_bit_and_says_wh
 def test_records_and_lenses_go_by_the_pace_of_the_engine_that_was_measured(
     home: Path, digits: Path
 ) -> None:
-    bench = Bench(home, Preset(data=str(digits), model=Model(width=4)))
+    bench = Bench(home, Preset(data=str(digits), model=Model(width=4), epochs=400, eval_every=400))
 
     steps = warm_up(bench.spec, bench.material, torch.device("cpu"), seconds=1e-4)
     beside = LensTrial(cost=0.02).beside_faster(10.0)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from torch.nn import functional
 
+from valtui_trainer.training.lenses import calibration
 from valtui_trainer.training.lenses.calibration import HIGHEST, LOWEST, calibrate, halves
 
 
@@ -55,6 +56,35 @@ def test_the_cross_fitted_loss_is_what_scipy_finds(seed: int, scale: float) -> N
     assert found is not None
     assert found.temperature == pytest.approx(math.exp(sum(best) / 2), rel=1e-5)
     assert found.loss == pytest.approx(crossed / len(labels), rel=1e-6)
+
+
+@pytest.mark.parametrize("tried", [3, 15])
+def test_several_temperatures_tried_at_once_find_what_one_after_the_other_finds(
+    tried: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits, labels = simulated(3, 301, 6)
+    one_by_one = calibrate(2.0 * logits, labels)
+
+    monkeypatch.setattr(calibration, "tried_at_once", lambda _: tried)
+    found = calibrate(2.0 * logits, labels)
+
+    assert found is not None
+    assert one_by_one is not None
+    assert found.loss == pytest.approx(one_by_one.loss, rel=1e-7)
+    assert found.temperature == pytest.approx(one_by_one.temperature, rel=1e-6)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@pytest.mark.parametrize("n", [301, 70_000, 400_000])
+def test_on_cuda_the_answer_is_that_of_the_cpu(n: int) -> None:
+    logits, labels = simulated(3, n, 30)
+
+    here, there = calibrate(logits, labels), calibrate(logits.cuda(), labels.cuda())
+
+    assert here is not None
+    assert there is not None
+    assert there.loss == pytest.approx(here.loss, rel=1e-6)
 
 
 def test_logits_scaled_by_three_have_a_temperature_of_three() -> None:

@@ -167,6 +167,15 @@ def test_the_limit_depends_on_the_size_of_the_training_set_and_on_the_setting() 
     assert in_words([large]) == f"Lenses off: {large.reason}."
 
 
+def test_a_lens_that_takes_seconds_of_the_whole_run_is_on_whatever_its_share() -> None:
+    quick = {"exact-batchnorm": Trial(cost=1.02, seconds=0.4)}
+    slow = {"exact-batchnorm": Trial(cost=1.02, seconds=31.0)}
+
+    assert decide(Lenses(), 4000, quick)[0].on
+    assert "would take 102 %" in decide(Lenses(), 4000, slow)[0].reason
+    assert "would take 102 %" in decide(Lenses(most=0.5), 4000, quick)[0].reason
+
+
 def test_calibration_has_no_limit() -> None:
     found = decide(Lenses(most=0.01), 100, {"calibrated-outputs": Trial(cost=0.5)})[1]
 

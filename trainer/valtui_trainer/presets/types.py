@@ -106,7 +106,8 @@ class Lenses(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         calibrated_outputs: the loss at the best temperature, cross-fitted (no extra pass).
         averaged_weights: the loss of the exponentially averaged weights (extra passes).
         most: largest share of the training time that the extra passes of a lens may take; "auto":
-            0.5 for training sets under 20,000 images, 0.1 above. A lens beyond it is off.
+            0.5 for training sets under 20,000 images, 0.1 above, and any share that is under 30 s in the
+            whole run. A lens beyond it is off.
     """
 
     exact_batchnorm: bool = True

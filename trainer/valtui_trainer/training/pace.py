@@ -20,8 +20,9 @@ def warm_up(
 ) -> int:
     """Take a few steps with a throw-away replica; return the steps between two training records.
 
-    The pace decides `log_every = "auto"`: about three records a second, in steps of 1, 2, 5. The
-    warm-up also brings the first kernels and the peak of memory before the clock runs.
+    The pace decides `log_every = "auto"`: about three records a second, in steps of 1, 2, 5, and one an
+    evaluation at the least, which waits for the device anyway. The warm-up also brings the first kernels
+    and the peak of memory before the clock runs.
 
     Args:
         spec: of the run.
@@ -48,7 +49,9 @@ def warm_up(
         return spec.preset.log_every
     if seconds is None:
         seconds = (time.monotonic() - began) / taken * len(spec.seeds)
-    return nice(1 / (RECORDS_A_SECOND * max(seconds, 1e-6)))
+    return min(
+        nice(1 / (RECORDS_A_SECOND * max(seconds, 1e-6))), max(1, int(material.timetable.between))
+    )
 
 
 def nice(steps: float) -> int:

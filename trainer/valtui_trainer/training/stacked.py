@@ -6,7 +6,7 @@ Sums may be made in another order than in the loop, so that the last bits differ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -48,6 +48,9 @@ class Stacked(Ensemble):
             raise CannotStackError("the replicas have taken different numbers of steps")
         self._masks = Masks(self.replicas)
         template = without_memory(first, self._masks.exchanged())
+        for layer in template.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.forward = without_cudnn(layer.forward)  # type: ignore[method-assign]
         models = [replica.model for replica in self.replicas]
         self._weights = {
             name: nn.Parameter(stacked([m.get_parameter(name) for m in models]), one.requires_grad)
@@ -182,6 +185,20 @@ def without_memory(replica: Replica, exchanged: dict[int, nn.Module]) -> nn.Modu
     for buffer in replica.model.buffers():
         instead[id(buffer)] = buffer.to("meta")
     return replica.copied_model(instead).train()
+
+
+def without_cudnn(forward: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Return `forward` of a BatchNorm layer without cuDNN, whose path asks vmap what that cannot answer."""
+
+    def native(*inputs: torch.Tensor) -> torch.Tensor:
+        enabled = torch.backends.cudnn.enabled
+        torch.backends.cudnn.enabled = False
+        try:
+            return forward(*inputs)
+        finally:
+            torch.backends.cudnn.enabled = enabled
+
+    return native
 
 
 def losses_of(

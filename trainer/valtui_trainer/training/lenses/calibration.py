@@ -11,7 +11,11 @@ from dataclasses import dataclass
 import torch
 
 LOWEST, HIGHEST = 0.5, 20.0
-ROUNDS = 24  # log T to 6 / 2^25 = 2e-7, and the crossed loss about as far
+AT_ONCE = {15: 6, 3: 12, 1: 24}
+"""Temperatures tried at once, and rounds: (tried + 1)^rounds is 2^24, so that log T is found to 2e-7, and
+the crossed loss about as far."""
+MOST_TRIED = 1 << 23
+"""Figures (samples, classes and temperatures) on the GPU at once."""
 LEAST_SAMPLES = 4
 
 
@@ -62,7 +66,8 @@ def halves(labels: torch.Tensor) -> torch.Tensor:
 def best_inverses(scores: torch.Tensor, own: torch.Tensor, half: torch.Tensor) -> torch.Tensor:
     """Return for both halves the 1/T (2,) that gives the least mean loss within the bounds.
 
-    The loss is convex in 1/T, so its slope E[score] − own score is bisected.
+    The loss is convex in 1/T, so the root of its slope E[score] − own score is closed in on. A GPU tries
+    several at once: on small sets each launch costs it far more than the figures.
 
     Args:
         scores: logits, float64 (n, c), each row shifted at will.
@@ -70,11 +75,21 @@ def best_inverses(scores: torch.Tensor, own: torch.Tensor, half: torch.Tensor) -
         half: which half a sample is in, int64 (n,).
     """
     members = torch.stack([1 - half, half]).double()
-    low = scores.new_full((2,), -math.log(HIGHEST))
-    high = scores.new_full((2,), -math.log(LOWEST))
-    for _ in range(ROUNDS):
-        middle = (low + high) / 2
-        chances = torch.softmax(middle.exp()[half][:, None] * scores, 1)
-        rising = members @ ((chances * scores).sum(1) - own) > 0
-        low, high = torch.where(rising, low, middle), torch.where(rising, middle, high)
-    return ((low + high) / 2).exp()
+    tried = tried_at_once(scores)
+    places = torch.arange(1, tried + 1, device=scores.device, dtype=scores.dtype)
+    low = scores.new_full((2, 1), -math.log(HIGHEST))
+    part = (math.log(HIGHEST) - math.log(LOWEST)) / (tried + 1)
+    for _ in range(AT_ONCE[tried]):
+        inverses = (low + part * places).exp()
+        chances = torch.softmax(inverses[half][:, :, None] * scores[:, None, :], 2)
+        falling = members @ ((chances * scores[:, None, :]).sum(2) - own[:, None]) <= 0
+        low = low + part * falling.sum(1, keepdim=True)
+        part /= tried + 1
+    return (low + part * (tried + 1) / 2).squeeze(1).exp()
+
+
+def tried_at_once(scores: torch.Tensor) -> int:
+    """Return how many temperatures to try at once on `scores` (n, c)."""
+    if scores.device.type == "cpu":
+        return 1
+    return next((k for k in AT_ONCE if k * scores.numel() <= MOST_TRIED), 1)

@@ -33,11 +33,15 @@ def try_out(spec: RunSpec, material: Material, device: torch.device) -> dict[str
     if not names:
         return {}
     with same_generators(device):
-        return tried(Tryout(spec, material, device), names, material.timetable.between)
+        times = len(material.timetable.evaluations) * len(spec.seeds)
+        return tried(Tryout(spec, material, device), names, material.timetable.between, times)
 
 
-def tried(bench: Tryout, names: tuple[str, ...], between: float) -> dict[str, Trial]:
-    """Return what `bench` finds about the lenses `names`, `between` steps lying between evaluations."""
+def tried(bench: Tryout, names: tuple[str, ...], between: float, times: int) -> dict[str, Trial]:
+    """Return what `bench` finds about the lenses `names`.
+
+    `between` steps lie between two evaluations; the passes are taken `times` times in the whole run.
+    """
     found = {name: Trial(problem=problem) for name in names if (problem := bench.problem(name))}
     works = {name: bench.work(name) for name in names if name not in found}
     if not works:
@@ -45,7 +49,9 @@ def tried(bench: Tryout, names: tuple[str, ...], between: float) -> dict[str, Tr
     step, update, *passes = shortest([bench.steps, bench.updates, *works.values()])
     for name, seconds in zip(works, passes, strict=True):
         extra = update / AT_ONCE * between if name == AVERAGED else 0.0
-        found[name] = Trial(cost=(seconds + extra) / (step / AT_ONCE * between))
+        found[name] = Trial(
+            cost=(seconds + extra) / (step / AT_ONCE * between), seconds=(seconds + extra) * times
+        )
     return found
 
 

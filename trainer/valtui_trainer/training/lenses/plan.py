@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from valtui_trainer.presets.types import Lenses
@@ -14,6 +14,8 @@ LARGE_SET = 20_000
 MOST_SMALL, MOST_LARGE = 0.50, 0.10
 """A quarter epoch of 1,000 images against 512 + 500 forward passes is 1/3, a step being three of them;
 measured beside other work it read 0.29 to 0.46."""
+NEGLIGIBLE_SECONDS = 30.0
+"""Of a whole run: nobody waits for that. On a GPU a small net's steps, replayed, outrun any pass."""
 TOO_OLD = "this run began before lenses existed"
 
 
@@ -24,14 +26,16 @@ class Trial:
     Attributes:
         cost: seconds of the lens over seconds of training; None where not measured.
         problem: why it cannot be used, in words; empty where it can.
+        seconds: that it takes in the whole run, all seeds together; None where not measured.
     """
 
     cost: float | None = None
     problem: str = ""
+    seconds: float | None = None
 
     def beside_faster(self, gain: float) -> Trial:
         """Return what it is beside training that is `gain` times as fast as where it was measured."""
-        return self if self.cost is None else Trial(self.cost * gain, self.problem)
+        return self if self.cost is None else replace(self, cost=self.cost * gain)
 
 
 def setting(name: str) -> str:
@@ -51,6 +55,15 @@ def most(settings: Lenses, train_size: int) -> float:
     return MOST_SMALL if train_size < LARGE_SET else MOST_LARGE
 
 
+def negligible(settings: Lenses, trial: Trial) -> bool:
+    """Tell whether a lens may cost what it does whatever its share, for the whole run has little of it."""
+    return (
+        settings.most == "auto"
+        and trial.seconds is not None
+        and trial.seconds <= NEGLIGIBLE_SECONDS
+    )
+
+
 def decide(settings: Lenses, train_size: int, trials: dict[str, Trial]) -> list[LensPlan]:
     """Return the plan of every lens, in the order of LENSES; calibrated outputs need no extra pass."""
     limit = most(settings, train_size)
@@ -60,7 +73,13 @@ def decide(settings: Lenses, train_size: int, trials: dict[str, Trial]) -> list[
         reason = trial.problem
         if name not in wanted(settings):
             reason = f"switched off by {setting(name)}"
-        elif not reason and name != CALIBRATED and trial.cost is not None and trial.cost > limit:
+        elif (
+            not reason
+            and name != CALIBRATED
+            and trial.cost is not None
+            and trial.cost > limit
+            and not negligible(settings, trial)
+        ):
             takes, allowed = apart(trial.cost, limit)
             reason = (
                 f"{name} would take {takes} of the training time, more than {allowed}; "
