@@ -59,7 +59,7 @@ def main(names: list[str]) -> int:
 
 
 def measure(name: str) -> None:
-    """Measure the part `name`, and write its section."""
+    """Measure the part `name`, and write its section: one of its own where there is a GPU."""
     print(f"{name} …", flush=True)
     part = importlib.import_module(PARTS[name])
     lines = part.main()
@@ -67,18 +67,20 @@ def measure(name: str) -> None:
     from bench import machine
     from bench.presets import device_name
 
+    device = device_name()
+    on_gpu = "" if device == "cpu" else "-cuda"
     body = "\n".join(
         [
-            f"## {name}\n",
+            f"## {name}{on_gpu}\n",
             (part.__doc__ or "").strip() + "\n",
-            machine.describe(device_name()) + "\n",
+            machine.describe(device) + "\n",
             *lines,
         ]
     )
     text = (
         RESULTS.read_text() if RESULTS.exists() else "# Figures\n\nRepeat them with `make bench`.\n"
     )
-    RESULTS.write_text(replace_section(text, name, body))
+    RESULTS.write_text(replace_section(text, name + on_gpu, body))
 
 
 if __name__ == "__main__":

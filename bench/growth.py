@@ -100,7 +100,7 @@ def at_once(count: int, home: Path) -> str:
     names = ["seed-cnn", "dropout-25", "learning-rate-0.003", "optimizer-adamw"][:count]
     subprocess.run(
         [
-            str(Path(sys.executable).with_name("valtui")), "run", *names, "--plain", "--home", str(home),
+            sys.executable, "-m", "valtui.cli.main", "run", *names, "--plain", "--home", str(home),
             "--device", device_name(), "--epochs", str(EPOCHS), "--parallel", str(count),
         ],
         check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
