@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from valtui.series import Array, SeedSeries, Table, ValMatrix
+from valtui_trainer.session.described import is_ours, status_of
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import News, RunReader, by_seed
@@ -54,6 +55,12 @@ class RunFeed:
     def id(self) -> str:
         """The run's id."""
         return self.paths.id
+
+    @property
+    def unit(self) -> str:
+        """What x of an evaluation counts: epochs, or steps where a program does not tell its epochs."""
+        told = is_ours(self.spec) or (self.start is not None and self.start.steps_per_epoch > 0)
+        return "epoch" if told else "step"
 
     @property
     def skipped(self) -> int:
@@ -351,7 +358,7 @@ class SessionFeed:
         self._waiting.look()
         for run in self.runs:
             found = self._observer.observe(run.paths, self.supervised)
-            run.status = self._waiting.true_status(run.paths, found)
+            run.status = status_of(run.spec, self._waiting.true_status(run.paths, found))
         free = free_bytes(self.paths.folder)
         self.no_room = free is not None and free < NO_BYTES
         return before != self._told()

@@ -21,7 +21,7 @@ from valtui_trainer.measure.comparison import (
     volatility_ratio,
 )
 from valtui_trainer.measure.volatility import Volatility, volatility
-from valtui_trainer.presets.keys import settings, varying
+from valtui_trainer.session.described import described, varying
 from valtui_trainer.session.records import Fork
 from valtui_trainer.session.state import RunStatus
 
@@ -75,14 +75,14 @@ class RunFigures:
 
 def compare(runs: Sequence[RunFeed], with_look_alikes: bool = True) -> list[RunFigures]:
     """Return the figures of `runs`, the first being what ratios refer to."""
-    keys = [key for key in varying([run.spec.preset for run in runs]) if key != "seeds"]
+    keys = [key for key in varying([run.spec for run in runs]) if key != "seeds"]
     spans = [span_of(run) for run in runs]
     found: list[RunFigures] = []
     for position, run in enumerate(runs):
         matrix = run.val_matrix()
         relative = volatility(matrix.loss, matrix.step, LEVEL, relative=True)
         ratio, note = against_first(runs[0], found[0] if found else None, run, relative)
-        table = settings(run.spec.preset)
+        table = described(run.spec)
         found.append(
             RunFigures(
                 id=run.id,
@@ -90,7 +90,7 @@ def compare(runs: Sequence[RunFeed], with_look_alikes: bool = True) -> list[RunF
                 status=run.status,
                 seeds=len(run.seeds),
                 evaluations=matrix.loss.shape[1],
-                differs={key: table[key] for key in keys},
+                differs={key: table.get(key) for key in keys},
                 level=student_mean(last_window_mean(matrix.loss)),
                 accuracy=student_mean(last_window_mean(matrix.accuracy)),
                 balanced=run.start is None or run.start.balanced,

@@ -150,9 +150,9 @@ def remarks_on(side: Side) -> list[str]:
     if side.short:
         found.append(f"{', '.join(side.short)} does not count: it did not get as far.")
     if side.going:
-        found.append(f"So far: {side.id} is at epoch {side.epoch:g}.")
+        found.append(f"So far: {side.id} is at {texts.at(side.unit, side.epoch, 'g')}.")
     elif side.early:
-        found.append(f"{side.id} {side.early} at epoch {side.epoch:g}.")
+        found.append(f"{side.id} {side.early} at {texts.at(side.unit, side.epoch, 'g')}.")
     return found
 
 

@@ -38,6 +38,7 @@ class Side:
         behind: ids of its runs that did not get as far yet, and go on.
         short: ids of its runs that ended before they got as far.
         not_finite: seeds that do not count because their losses are not finite.
+        unit: what `epoch` counts.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Side:
     behind: tuple[str, ...]
     short: tuple[str, ...]
     not_finite: tuple[int, ...]
+    unit: str = "epoch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,7 @@ def entrant_of(runs: Sequence[RunFeed]) -> Entrant:
         behind=tuple(run.id for run in others if not run.status.ended),
         short=tuple(run.id for run in others if run.status.ended),
         not_finite=tuple(seed for seed in means if seed not in finite),
+        unit=runs[0].unit,
     )
     if not finite or not digest:
         return Entrant(side, np.empty((0, 0)), why=why_not(evaluations, bool(digest)))

@@ -110,6 +110,11 @@ def state(figures: RunFigures) -> str:
     return figures.status.state.lower() + fork
 
 
+def at(unit: str, place: float, form: str = ".3g") -> str:
+    """Return a place on x, such as `epoch 5.25` or `step 1,200`; epochs are written in `form`."""
+    return f"step {place:,.0f}" if unit == "step" else f"{unit} {place:{form}}"
+
+
 def duration(seconds: float | None) -> str:
     """Return seconds as m:ss, h:mm:ss or days."""
     if seconds is None:

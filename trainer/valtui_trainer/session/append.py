@@ -17,7 +17,11 @@ from valtui_trainer.session.records import Train, Val, encode, mark_not_finite
 
 
 class Appender:
-    """An append-only file of bytes."""
+    """An append-only file of bytes.
+
+    Attributes:
+        written: bytes that this writer has brought into it, those of a broken write too.
+    """
 
     def __init__(self, path: Path, patience: Patience | None = None) -> None:
         """Open `path` for appending; `patience` waits where there is no room."""
@@ -25,6 +29,7 @@ class Appender:
         self._descriptor = self._patience(lambda: open_private(path))
         self._dirty = False
         self._within = False
+        self.written = 0
 
     def write(self, content: bytes) -> None:
         """Write all of `content`; waits as long as there is no room.
@@ -37,7 +42,9 @@ class Appender:
         def write_rest() -> None:
             nonlocal rest
             while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+                count = os.write(self._descriptor, rest)
+                self.written += count
+                rest = rest[count:]
                 self._within = bool(rest)
 
         self._patience(write_rest)

@@ -58,7 +58,10 @@ class Piece(Generic[T]):
 
 
 class Starts:
-    """The `start.json` of each attempt, read once it is there."""
+    """The `start.json` of each attempt, read once it is there and knows its validation set.
+
+    A recorded run learns of that at its first evaluation, and says so then.
+    """
 
     def __init__(self, run: RunPaths) -> None:
         """Read those of `run`."""
@@ -67,10 +70,11 @@ class Starts:
 
     def of(self, number: int) -> Start | None:
         """Return the start of an attempt, or None before there is one."""
-        if number not in self._known:
+        known = self._known.get(number)
+        if known is None or (not known.val_size and not known.total_steps):
             start = read_document(self._run.attempt(number).start, Start)
             if start is None:
-                return None
+                return known
             self._known[number] = start
         return self._known[number]
 
@@ -175,7 +179,7 @@ class RunReader:
         """Read `run` from its beginning."""
         self._run = run
         self._starts = Starts(run)
-        self._told: set[int] = set()
+        self._told: dict[int, Start | None] = {}
         self._events: dict[int, Tail[Event]] = {}
         self._val = Lane(run, self._starts, Val, lambda attempt: attempt.val)
         self._train = Lane(run, self._starts, Train, lambda attempt: attempt.train)
@@ -220,10 +224,11 @@ class RunReader:
         for number in numbers:
             yield from self._events_of(number, number in numbers[-2:], most_bytes)
         for piece in self._val.read(numbers, most_bytes):
-            start = None
-            if piece.attempt not in self._told:
-                self._told.add(piece.attempt)
-                start = self._starts.of(piece.attempt)
+            start = self._starts.of(piece.attempt)
+            if start == self._told.get(piece.attempt):
+                start = None
+            else:
+                self._told[piece.attempt] = start
             yield News(piece.attempt, start, val_until=piece.until, val=piece.records)
 
     def training(self, most_bytes: int = ALL) -> Iterator[News]:
@@ -264,7 +269,8 @@ class History:
         if (limit := news.val_until) is not None:
             self.val = [(number, record) for number, record in self.val if record.step <= limit]
         if news.start is not None:
-            self.starts.append(news.start)
+            earlier = [one for one in self.starts if one.attempt != news.start.attempt]
+            self.starts = [*earlier, news.start]
         self.train.extend(news.train)
         self.val.extend((news.attempt, record) for record in news.val)
         self.events.extend((news.attempt, event) for event in news.events)

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from valtui_trainer.session.described import status_of
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import RunPaths, SessionPaths, check_own
@@ -86,7 +87,8 @@ def statuses(session: SessionPaths, supervised: bool | None = None) -> dict[str,
     waiting = Waiting(session)
     waiting.look()
     return {
-        spec.id: waiting.true_status(run, run_status(run, alive)) for run, spec in runs_of(session)
+        spec.id: status_of(spec, waiting.true_status(run, run_status(run, alive)))
+        for run, spec in runs_of(session)
     }
 
 

@@ -33,11 +33,25 @@ class LossRows:
         self._rows = 0
 
     def append(self, losses: Losses) -> tuple[int, int]:
-        """Write one row, shape (columns,); return its number and CRC-32."""
+        """Write one row, shape (columns,); return its number and CRC-32.
+
+        Raises:
+            ValueError: it has another number of losses.
+        """
         content = losses.astype("<f4", copy=False).tobytes()
+        if len(content) != 4 * self._columns:
+            raise ValueError(f"a row has {self._columns} losses, not {losses.size}.")
+        self._fill_up()
         self._file.write(content)
         self._rows += 1
         return self._rows - 1, zlib.crc32(content)
+
+    def _fill_up(self) -> None:
+        """Make a row of what a writer that does not wait for room left of one."""
+        rest = -self._file.written % (4 * self._columns)
+        if rest:
+            self._file.write(bytes(rest))
+            self._rows = self._file.written // (4 * self._columns)
 
     def sync(self) -> None:
         """Bring the rows to the disk."""

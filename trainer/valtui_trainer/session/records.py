@@ -36,7 +36,7 @@ class Train(Struct, kw_only=True, gc=False):
         n: number of the record in its file, from 0.
         time: seconds of training since the run began, over all attempts.
         step: optimizer steps done.
-        epoch: epochs done, with their fraction.
+        epoch: epochs done, with their fraction; the step, where a program does not tell its epochs.
         train_loss: mean over the steps since the last record, in train mode.
         grad_norm: L2 norm of the last step's gradient.
         images_per_second: of the whole process (all its seeds), over the training steps alone.
@@ -50,7 +50,7 @@ class Train(Struct, kw_only=True, gc=False):
     train_loss: float | None
     train_loss_min: float | None
     train_loss_max: float | None
-    learning_rate: float
+    learning_rate: float | None
     grad_norm: float | None
     images_per_second: float | None
     nf: NotFinite | None = None

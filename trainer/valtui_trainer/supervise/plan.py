@@ -13,6 +13,7 @@ from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.keys import parse_assignment
 from valtui_trainer.presets.library import Library, Named, NamedStudy, refuse_varied, with_settings
 from valtui_trainer.session.create import from_scratch, run_id
+from valtui_trainer.session.described import of_another
 from valtui_trainer.session.layout import session_id, utc_now
 from valtui_trainer.session.machine import host
 from valtui_trainer.session.records import RunSpec, SessionSpec
@@ -221,6 +222,8 @@ def further_seeds(
     Raises:
         PresetError: `run` is a continuation, or the session is full.
     """
+    if of_another(run):
+        raise PresetError(of_another(run))
     if run.fork is not None:
         raise PresetError(
             f"{run.id} goes on from a checkpoint of {run.fork.run}; more seeds begin from scratch, "

@@ -12,6 +12,7 @@ from valtui_trainer.presets import arms as presets_arms
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.spacing import images_between, steps_between
 from valtui_trainer.session.checkpoints import fork, newest_start
+from valtui_trainer.session.described import why_no_trial
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import read_history
@@ -70,6 +71,9 @@ def why_not(spec: RunSpec, start: Start | None, arm: str) -> str:
         PresetError: there is no such arm.
     """
     found = presets_arms.find(arm)
+    elsewhere = why_no_trial(spec)
+    if elsewhere:
+        return elsewhere
     if found.remedy:
         return "the lens measures it already, and a run beside proves it (P, or `valtui prove`)."
     reason = presets_arms.why_not(spec.preset, arm)

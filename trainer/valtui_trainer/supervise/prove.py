@@ -14,6 +14,7 @@ from valtui_trainer.presets.spacing import steps_between, steps_per_epoch
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.checkpoints import evaluations_after, fork, newest_start
 from valtui_trainer.session.commands import Inbox
+from valtui_trainer.session.described import why_no_trial
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import (
@@ -78,7 +79,7 @@ def why_no_proof(spec: RunSpec, start: Start | None, arm: str) -> str:
     Raises:
         PresetError: there is no such arm.
     """
-    if not presets_arms.find(arm).remedy:
+    if not presets_arms.find(arm).remedy or why_no_trial(spec):
         return why_not(spec, start, arm)
     reason = presets_arms.why_not(spec.preset, arm)
     if not reason and arm == "exact-batchnorm" and start is not None and has_no_batchnorm(start):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from valtui import texts
+from valtui.causes.arm_texts import ARM_NAMES
 from valtui.causes.rows import in_order, rows_of
 from valtui.causes.samples import (
     FRACTION,
@@ -29,10 +30,14 @@ from valtui_trainer.measure.optimism import optimism
 from valtui_trainer.measure.overfitting import overfitting
 from valtui_trainer.measure.resolution import smallest_jump
 from valtui_trainer.measure.rolling import FEWEST_FOR_INTERVAL
-from valtui_trainer.measure.verdict import Evidence, judge
+from valtui_trainer.measure.suggest import suggested
+from valtui_trainer.measure.verdict import Evidence, Verdict, judge
 from valtui_trainer.measure.volatility import LEVEL, Volatility, pseudo_residuals, volatility
+from valtui_trainer.presets.arms import PROBED
 from valtui_trainer.session.checks import read_checks
+from valtui_trainer.session.described import why_no_trial
 from valtui_trainer.session.records import Check
+from valtui_trainer.supervise.probe import has_no_batchnorm
 
 Bools = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
@@ -93,7 +98,8 @@ def measured(
         absolute=volatility(matrix.loss, matrix.step, LEVEL),
         relative=relative,
         verdict=verdict,
-        sentence=verdict_sentence(verdict, evidence, checks, since, len(matrix.step)),
+        sentence=verdict_sentence(verdict, evidence, checks, since, len(matrix.step), run.unit)
+        + theirs_to_try(run, verdict),
         checks=checks,
         rows=in_order(rows, verdict),
         hardest=drawn,
@@ -107,7 +113,21 @@ def measured(
         smallest_jump=smallest_jump_of(shown),
         notes=notes_of(relative, shown, matrix),
         batch_size=run.spec.preset.batch_size,
+        unit=run.unit,
         trials=trials,
+    )
+
+
+def theirs_to_try(run: RunFeed, verdict: Verdict) -> str:
+    """Return which arms to try where valtui cannot, a sentence of its own; empty where it can."""
+    if not why_no_trial(run.spec) or verdict.kind not in ("open", "cause"):
+        return ""
+    batchnorm = run.start is not None and not has_no_batchnorm(run.start)
+    known = [arm for arm in PROBED if batchnorm or "batchnorm" not in arm]
+    names = [ARM_NAMES[arm] for arm in suggested(verdict, known)]
+    return (
+        " valtui cannot probe another program's run: train it again there "
+        f"{', or '.join(names)}, beside this one."
     )
 
 

@@ -79,6 +79,7 @@ def verdict_sentence(
     checks: Sequence[Check],
     since: float | None,
     looked_at: int,
+    unit: str = "epoch",
 ) -> str:
     """Return the verdict in one sentence with its numbers.
 
@@ -86,8 +87,9 @@ def verdict_sentence(
         verdict, evidence, checks: what was judged, and how.
         since: the epoch at which overfitting began, or None.
         looked_at: evaluations of each seed, those without a finite loss too.
+        unit: what `since` counts.
     """
-    overfits = f" It overfits since epoch {since:.3g}." if since is not None else ""
+    overfits = f" It overfits since {texts.at(unit, since)}." if since is not None else ""
     if verdict.kind == "unsound":
         return unsound(checks)
     if verdict.kind == "not-enough":

@@ -175,6 +175,7 @@ class Causes:
     smallest_jump: float | None
     notes: tuple[str, ...]
     batch_size: int = 0
+    unit: str = "epoch"
     trials: Trials = field(default_factory=Trials)
 
     def row(self, identity: str) -> Row | None:
@@ -192,4 +193,6 @@ def span_words(causes: Causes) -> str:
         }[causes.span]
     run = "after the first fall" if causes.left_out else "whole run"
     what = {"run": run, "window": "last window", "range": "chosen range"}[causes.span]
+    if causes.unit == "step":
+        return f"{what}, steps {causes.first_epoch:,.0f}–{causes.last_epoch:,.0f}"
     return f"{what}, epochs {causes.first_epoch:.3g}–{causes.last_epoch:.3g}"

@@ -147,7 +147,7 @@ def write(found: Causes, session: str) -> None:
     if found.overfitting is not None:
         over = found.overfitting
         output.line(
-            f"  overfitting since epoch {over.epoch:.3g} (step {over.step}): "
+            f"  overfitting since {texts.at(found.unit, over.epoch)} (step {over.step}): "
             f"+{texts.number(over.rise, 2)} since, p = {texts.number(over.p, 2)}"
         )
     elif found.overfitting_why:
@@ -160,7 +160,7 @@ def write(found: Causes, session: str) -> None:
             else ""
         )
         output.line(
-            f"  best evaluation {texts.number(best.loss)} at epoch {best.epoch:.3g}{flattered}; "
+            f"  best evaluation {texts.number(best.loss)} at {texts.at(found.unit, best.epoch)}{flattered}; "
             f"{len(best.look_alikes)} others cannot be told from it"
         )
     if found.smallest_jump is not None:

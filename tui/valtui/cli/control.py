@@ -12,6 +12,7 @@ from typing import Literal
 from valtui.cli import output
 from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_session, home_of
+from valtui_trainer.session.described import is_ours, of_another
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import RunPaths, SessionPaths
 from valtui_trainer.session.listing import find_run, find_session, runs_of, statuses
@@ -100,9 +101,15 @@ def choose(session: SessionPaths, wish: Wish, wanted: str | None) -> list[RunPat
         CommandError: there is none to which it can apply.
     """
     supervised = supervisor_alive(session)
-    runs = [run for run, _ in runs_of(session)]
+    every = runs_of(session)
+    runs = [run for run, spec in every if is_ours(spec)]
     if wanted is not None:
-        runs = [find_run(session, wanted)]
+        chosen_run = find_run(session, wanted)
+        runs = [chosen_run]
+        every = [(run, spec) for run, spec in every if run.id == chosen_run.id]
+    refused = [said for _, spec in every if (said := of_another(spec))]
+    if len(refused) == len(every) and refused:
+        raise CommandError(refused[0], 2)
     known = statuses(session)
 
     def applies(run: RunPaths) -> bool:

@@ -246,7 +246,7 @@ def evaluation(run: RunFeed, matrix: ValMatrix, position: int) -> str:
     """Return what is said about one evaluation."""
     total = run.start.total_steps if run.start is not None else 0
     parts = [
-        f"epoch {matrix.epoch[position]:.2f}",
+        *([f"epoch {matrix.epoch[position]:.2f}"] if run.unit == "epoch" else []),
         f"step {matrix.step[position]:.0f}" + (f"/{total}" if total else ""),
         f"train {loss(train_loss(run, matrix, position))}",
         f"val {loss(mean(matrix.loss[:, position]))}",

@@ -13,8 +13,9 @@ from valtui.cli import output
 from valtui.cli.parsing import Parser, add_json, add_session, home_of
 from valtui.cli.presets import base_of
 from valtui.cli.sessions import describe_status
-from valtui_trainer.presets.keys import difference, settings, show_value, varying
+from valtui_trainer.presets.keys import difference, show_value
 from valtui_trainer.presets.library import Library
+from valtui_trainer.session.described import described, is_ours, varying
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.history import History, read_history
@@ -83,10 +84,13 @@ def describe(session: SessionPaths, wanted: str | None = None) -> Entry:
 def differing(specs: list[RunSpec]) -> dict[str, Entry]:
     """Return what is particular about each run: against each other, or a lone one against the base."""
     if len(specs) == 1:
-        return {specs[0].id: difference(specs[0].preset, base_of(Library.open()))}
-    keys = varying([spec.preset for spec in specs])
+        (spec,) = specs
+        if not is_ours(spec):
+            return {spec.id: described(spec)}
+        return {spec.id: difference(spec.preset, base_of(Library.open()))}
+    keys = varying(specs)
     return {
-        spec.id: {key: value for key, value in settings(spec.preset).items() if key in keys}
+        spec.id: {key: value for key, value in described(spec).items() if key in keys}
         for spec in specs
     }
 
@@ -110,7 +114,9 @@ def describe_run(paths: RunPaths, spec: RunSpec, differs: Entry, status: RunStat
         "device": spec.device,
         "threads": spec.threads,
         "differs": differs,
-        "settings": settings(spec.preset),
+        "settings": described(spec),
+        "source": spec.source,
+        "origin": safe(spec.origin),
         "start": msgspec.to_builtins(history.starts[-1]) if history.starts else None,
         "attempts": len(paths.attempt_numbers()),
         "train_points": len(history.train),
@@ -155,7 +161,8 @@ def write(found: Entry) -> None:
     output.line(f"session   {found['id']}")
     if found["question"]:
         output.line(f"question  {found['question']}")
-    output.line(f"started   {found['started']} on {found['host']}, {found['device']}")
+    where = ", ".join(filter(None, (found["host"], found["device"])))
+    output.line(f"started   {found['started']} on {where}")
     output.line(f"command   {' '.join(found['command'])}")
     output.line(f"folder    {found['path']} ({texts.size(found['bytes'])})")
     for run in found["runs"]:
@@ -177,16 +184,12 @@ def write_run(run: Entry) -> None:
     output.line(
         f"  settings    {pairs or 'as the base'}; seeds {', '.join(map(str, run['seeds']))}"
     )
+    if run["source"] != "preset":
+        done = "recorded by" if run["source"] == "recorder" else "watched:"
+        output.line(f"  {done:<12}{run['origin']}")
     start = run["start"]
     if start:
-        output.line(f"  device      {start['device']} ({start['device_name']})")
-        output.line(
-            f"  data        {start['data_source']}: {start['train_size']} training, "
-            f"{start['val_size']} validation, {start['test_size']} test images, "
-            f"{'x'.join(map(str, start['image_shape']))}, {start['classes']} classes"
-        )
-        output.line(f"  digests     data {start['data_digest']}, split {start['split_digest']}")
-        output.line(f"  parameters  {start['parameters']}")
+        write_start(start)
     output.line(
         f"  log         {run['val_points']} evaluations, {run['train_points']} training records, "
         f"{run['attempts']} attempt(s)"
@@ -200,8 +203,10 @@ def write_run(run: Entry) -> None:
         output.line(f"              {run['profile']['trace']} (the trace, for Perfetto)")
     if run["last_evaluation"]:
         last = run["last_evaluation"]
+        epochs = run["source"] == "preset" or (start and start["steps_per_epoch"])
+        newest = f"epoch {last['epoch']:.2f}" if epochs else f"step {last['step']}"
         output.line(
-            f"  newest      epoch {last['epoch']:.2f}: val loss {by_seed(last['val_loss'])}, "
+            f"  newest      {newest}: val loss {by_seed(last['val_loss'])}, "
             f"accuracy {by_seed(last['val_accuracy'])}"
         )
     final = run["final"]
@@ -214,6 +219,26 @@ def write_run(run: Entry) -> None:
             f"  test        loss {by_seed(final['test_loss'])}, "
             f"accuracy {by_seed(final['test_accuracy'] or {})}"
         )
+
+
+def write_start(start: Entry) -> None:
+    """Write what a run's process found; what another program did not tell is left out."""
+    name = f" ({start['device_name']})" if start["device_name"] else ""
+    if start["device"]:
+        output.line(f"  device      {start['device']}{name}")
+    if start["data_source"]:
+        output.line(
+            f"  data        {start['data_source']}: {start['train_size']} training, "
+            f"{start['val_size']} validation, {start['test_size']} test images, "
+            f"{'x'.join(map(str, start['image_shape']))}, {start['classes']} classes"
+        )
+        output.line(f"  digests     data {start['data_digest']}, split {start['split_digest']}")
+    elif start["val_size"]:
+        output.line(
+            f"  data        {start['val_size']} validation samples, {start['classes']} classes"
+        )
+    if start["parameters"]:
+        output.line(f"  parameters  {start['parameters']}")
 
 
 def by_seed(values: dict[str, float | None]) -> str:

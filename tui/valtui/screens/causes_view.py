@@ -175,7 +175,7 @@ def overfitting_item(causes: Causes) -> Item:
         )
         return Item("overfitting", "◢", "overfitting", text, "dim", 2)
     text = (
-        f"since epoch {found.epoch:.3g}: +{texts.number(found.rise, 2)} since then "
+        f"since {texts.at(causes.unit, found.epoch)}: +{texts.number(found.rise, 2)} since then "
         f"(p = {texts.number(found.p, 2)}, n = {causes.evaluations})"
     )
     return Item("overfitting", "◢", "overfits", text, "doubtful", 2)
@@ -192,7 +192,7 @@ def best_item(causes: Causes) -> Item:
         else ""
     )
     text = (
-        f"{texts.number(found.loss)} at epoch {found.epoch:.3g}{optimism}; "
+        f"{texts.number(found.loss)} at {texts.at(causes.unit, found.epoch)}{optimism}; "
         f"{alike_words(len(found.look_alikes))} cannot be told from it (n = {causes.samples:,})"
     )
     return Item("best", "◆", "best", text, "plain", 2)

@@ -23,6 +23,7 @@ from valtui.screens.base import KeysFooter
 from valtui.screens.live_cursor import CursorCommands
 from valtui.screens.live_texts import (
     AXIS_LABELS,
+    first_axis,
     head_line,
     panel_title,
     run_row,
@@ -59,7 +60,7 @@ class LiveScreen(CursorCommands):
     def __init__(self, feed: SessionFeed) -> None:
         """Follow the session of `feed`, of which something was read already."""
         super().__init__(feed)
-        self.x_axis: Axis = "epoch"
+        self.x_axis: Axis = first_axis(feed.runs)
         self.curves: dict[str, RunCurves] = {}
         self.figures: list[RunFigures] = []
         self.overlaid: dict[str, bool] = {}

@@ -16,6 +16,7 @@ from valtui.screens.words import doing
 from valtui.widgets import axis as axes
 from valtui.widgets.run_list import RunRow
 from valtui.widgets.sparkline import spark
+from valtui_trainer.session.described import is_ours
 from valtui_trainer.session.safe import safe
 
 AXIS_LABELS: dict[Axis, str] = {"step": "step", "epoch": "epoch", "time": "sec"}
@@ -71,14 +72,20 @@ def y_format(what: str) -> Any:
     return axes.share_percent if what == "accuracy" else axes.number
 
 
+def first_axis(runs: Sequence[RunFeed]) -> Axis:
+    """Return what x is at first: epochs, or steps where some program does not tell its epochs."""
+    return "step" if any(run.unit == "step" for run in runs) else "epoch"
+
+
 def x_end(runs: Sequence[RunFeed], axis: Axis) -> float | None:
     """Return where x will end, so that the axis need not grow; unknown for time."""
     if axis == "time":
         return None
     if axis == "epoch":
-        return max((run.spec.preset.epochs for run in runs), default=None)
+        ours = [run.spec.preset.epochs for run in runs if is_ours(run.spec)]
+        return max(ours) if len(ours) == len(runs) and ours else None
     totals = [run.start.total_steps for run in runs if run.start is not None]
-    return float(max(totals)) if totals else None
+    return float(max(totals)) or None if totals else None
 
 
 def run_row(

@@ -10,6 +10,7 @@ from valtui.feed import RunFeed
 from valtui.screens.asking import AskScreen, ChooseScreen
 from valtui.screens.diagnosis import Diagnosis
 from valtui.screens.more_seeds import StartCommands
+from valtui_trainer.session.described import is_ours, of_another
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.output import read_output
 from valtui_trainer.session.records import CommandName, RunSpec
@@ -52,8 +53,17 @@ class RunCommands(StartCommands):
         lines = read_output(attempt.log)
         self.app.push_screen(OutputScreen(title, self.run.status.reason, lines, attempt.log))
 
+    def _is_anothers(self) -> bool:
+        """Tell whether the focused run is another program's; if so, that is said."""
+        refusal = of_another(self.run.spec)
+        if refusal:
+            self.notify(refusal, severity="warning", markup=False)
+        return bool(refusal)
+
     def action_stop(self) -> None:
         """Stop the focused run, after asking."""
+        if self._is_anothers():
+            return
         run = self.run
         if run.status.ended:
             self.notify(f"{safe(run.id)} has ended already ({run.status.state}).", markup=False)
@@ -63,6 +73,8 @@ class RunCommands(StartCommands):
 
     def action_pause(self) -> None:
         """Pause the focused run."""
+        if self._is_anothers():
+            return
         if self.run.status.state == "PAUSED":
             self._send("resume", [self.run])
         elif self.run.status.ended:
@@ -74,6 +86,8 @@ class RunCommands(StartCommands):
 
     def action_resume(self) -> None:
         """Resume the focused run: after a pause, or as a new attempt."""
+        if self._is_anothers():
+            return
         state = self.run.status.state
         if (
             state == "PAUSED"
@@ -88,7 +102,7 @@ class RunCommands(StartCommands):
 
     def action_stop_all(self) -> None:
         """Stop every run and leave, after asking."""
-        live = [run for run in self.feed.runs if not run.status.ended]
+        live = [run for run in self.feed.runs if not run.status.ended and is_ours(run.spec)]
         if not live:
             self.app.exit()
             return
@@ -121,6 +135,8 @@ class RunCommands(StartCommands):
 
     def action_check(self) -> None:
         """Make all checks of the focused run, in a process of their own; this screen may be left meanwhile."""
+        if self._is_anothers():
+            return
         run = self.run
         if run.id in self.diagnosis.checking:
             self.notify(f"{safe(run.id)} is being checked already.", markup=False, timeout=4)
@@ -135,6 +151,9 @@ class RunCommands(StartCommands):
         from valtui_trainer.presets.library import Library
         from valtui_trainer.supervise.plan import MOST_RUNS
 
+        if not is_ours(self.feed.runs[0].spec):
+            self._is_anothers()
+            return
         library = Library.open()
         if len(self.feed.runs) >= MOST_RUNS:
             self.notify("Nine presets are the most one session can show.", severity="warning")

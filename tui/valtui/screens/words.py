@@ -12,6 +12,7 @@ from valtui import texts
 from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures
 from valtui.widgets.folding import fold
+from valtui_trainer.session.described import is_ours
 from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def trouble_of(run: RunFeed) -> Iterator[tuple[int, str]]:
     elif status.state == "KILLED":
         yield 4, f"was {status.reason}  (r resumes it)"
     elif status.state == "LOST":
-        yield 5, f"is lost: {status.reason} (r)"
+        yield 5, f"is lost: {status.reason}{' (r)' if is_ours(run.spec) else ''}"
 
 
 def said_lines(

@@ -5,7 +5,7 @@ PreciseBN, Wu and Johnson 2021 (arXiv 2105.07576), section 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
@@ -51,7 +51,14 @@ def set_exact_statistics(
     batches: tuple[torch.Tensor, ...],
     autocast: bool = False,
 ) -> None:
-    """Give the BatchNorm layers of `model` new buffers with the statistics of `batches`.
+    """Give the BatchNorm layers of `model` new buffers with the statistics of `batches` of the training set."""
+    set_statistics(model, (train_set.batch(rows)[0] for rows in batches), autocast)
+
+
+def set_statistics(
+    model: nn.Module, batches: Iterable[torch.Tensor], autocast: bool = False
+) -> None:
+    """Give the BatchNorm layers of `model` new buffers with the statistics of `batches` of images.
 
     Their mean is E[μ_B], their variance E[σ²_B + μ²_B] − μ²; averaging σ²_B alone would be short by
     Var(μ_B). BatchNorm is in train mode meanwhile, everything else in eval mode; images are not
@@ -74,8 +81,7 @@ def set_exact_statistics(
         for layer, moments in zip(layers, seen, strict=True)
     ]
     try:
-        for rows in batches:
-            images, _ = train_set.batch(rows)
+        for images in batches:
             autocasting = torch.autocast(images.device.type, torch.bfloat16, enabled=autocast)
             with torch.inference_mode(), autocasting, uncompiled(model):
                 model(images)

@@ -1,0 +1,245 @@
+"""Evaluates somebody else's model on their loader, with the lenses, and gives everything back as it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from valtui_trainer.measure.soundness import repeat
+from valtui_trainer.recorder.batches import (
+    Part,
+    fixed_part,
+    images_and_labels,
+    logits_of,
+    to_device,
+    undisturbed,
+)
+from valtui_trainer.recorder.guard import in_words
+from valtui_trainer.session.records import Check, LensPlan
+from valtui_trainer.training.checks import frozen
+from valtui_trainer.training.data.arrays import Images
+from valtui_trainer.training.data.validation_set import describe
+from valtui_trainer.training.evaluate import Evaluation, balanced
+from valtui_trainer.training.lenses.batchnorm import norm_layers, set_statistics
+from valtui_trainer.training.lenses.calibration import calibrate
+from valtui_trainer.training.lenses.plan import AVERAGED, CALIBRATED, EXACT
+from valtui_trainer.training.lenses.untouched import untouched
+from valtui_trainer.training.uncompiled import uncompiled
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""From logits (b, c) and labels (b,) to the losses (b,) of the samples."""
+MOST_PIXELS = 256_000_000
+NO_LOADER = "no train_loader was given to evaluate()"
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the losses (b,) of the samples."""
+    return functional.cross_entropy(logits, labels, reduction="none")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one evaluation found; None where a lens is off.
+
+    Attributes:
+        described: the arrays of the validation set (`session.validation`), at the first evaluation.
+        train_loss: on the fixed part of the training set, in eval mode.
+    """
+
+    found: Evaluation
+    labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    seconds: float
+    exact: float | None = None
+    calibrated: float | None = None
+    temperature: float | None = None
+    train_loss: float | None = None
+    lens_seconds: float | None = None
+    described: dict[str, Any] | None = None
+
+
+class Eyes:
+    """Evaluates one model again and again, always on the same training samples for what needs some.
+
+    Attributes:
+        plans: which lenses are on, and why the others are not.
+        checks: what the first evaluation found of the measurement.
+        notes: sentences about what was taken, from the first evaluation.
+    """
+
+    def __init__(self, loss: Loss | None = None) -> None:
+        """Score samples by `loss`; None: cross-entropy."""
+        self._loss = loss or cross_entropy
+        self._part: Part | None = None
+        self._looked = False
+        self.plans: list[LensPlan] = []
+        self.checks: list[Check] = []
+        self.notes: list[str] = []
+
+    def look(self, model: nn.Module, val_loader: Iterable[Any], train_loader: Any = None) -> Seen:
+        """Return what `model` does on `val_loader`; model, loaders and generators are left as they were.
+
+        Raises:
+            ValueError: batches or outputs are not those of a classifier.
+        """
+        device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
+        first = not self._looked
+        self._looked = True
+        with undisturbed(val_loader, train_loader), untouched(model, device):
+            began = time.monotonic()
+            images: list[torch.Tensor] | None = [] if first else None
+            buffers = {name: one.clone() for name, one in model.named_buffers()} if first else {}
+            found = self._evaluate(model, val_loader, device, images)
+            seconds = time.monotonic() - began
+            if first:
+                self._check_frozen(model, val_loader, device, found, buffers)
+                self._decide(model, train_loader)
+            lens_began = time.monotonic()
+            calibration = calibrate(*found.outputs())
+            train_loss = self._train_loss(model, device)
+            exact = self._exact(model, val_loader, device)
+            lens_seconds = time.monotonic() - lens_began
+        _, labels = found.outputs()
+        known = labels.cpu().numpy()
+        return Seen(
+            found=found,
+            labels=known,
+            seconds=seconds,
+            exact=exact,
+            calibrated=calibration.loss if calibration else None,
+            temperature=calibration.temperature if calibration else None,
+            train_loss=train_loss,
+            lens_seconds=lens_seconds,
+            described=described(images, known) if images is not None else None,
+        )
+
+    def _evaluate(
+        self,
+        model: nn.Module,
+        loader: Iterable[Any],
+        device: torch.device,
+        images: list[torch.Tensor] | None = None,
+    ) -> Evaluation:
+        """Return the figures of `model` in eval mode on all of `loader`; its images go to `images`."""
+        model.eval()
+        losses, outputs, targets = [], [], []
+        with torch.inference_mode(), uncompiled(model):
+            for batch in loader:
+                inputs, labels = images_and_labels(batch)
+                if images is not None and isinstance(inputs, torch.Tensor):
+                    images.append(inputs.cpu())
+                labels = labels.to(device)
+                logits = logits_of(model(to_device(inputs, device))).float()
+                losses.append(self._loss(logits, labels).float().reshape(-1))
+                outputs.append(logits)
+                targets.append(labels)
+        if not losses:
+            raise ValueError("the validation loader gave no batch")
+        logits, labels = torch.cat(outputs), torch.cat(targets)
+        samples = torch.cat(losses).cpu().numpy()
+        if len(samples) != len(labels):
+            raise ValueError(f"the loss gave {len(samples)} values for {len(labels)} samples")
+        hits = (logits.argmax(1) == labels).cpu().numpy()
+        return Evaluation(
+            losses=samples,
+            loss=float(samples.mean(dtype=np.float64)),
+            accuracy=float(hits.mean()),
+            balanced_accuracy=balanced(hits, labels.cpu().numpy()),
+            logits=logits,
+            labels=labels,
+        )
+
+    def _check_frozen(
+        self,
+        model: nn.Module,
+        val_loader: Iterable[Any],
+        device: torch.device,
+        found: Evaluation,
+        before: dict[str, torch.Tensor],
+    ) -> None:
+        """Evaluate again with the weights and buffers of `found`: is validation itself random?"""
+        moved = frozen.moved_buffers(model, before)
+        with torch.inference_mode():
+            for name in moved:
+                model.get_buffer(name).copy_(before[name])
+        again = self._evaluate(model, val_loader, device)
+        try:
+            twice = repeat(found.losses, again.losses)
+        except ValueError:  # not finite, or another number of samples: nothing to compare
+            return
+        self.checks.append(frozen.in_words(found.loss, again.loss, twice, moved))
+
+    def _decide(self, model: nn.Module, train_loader: Any) -> None:
+        """Decide about the lenses, and take the training samples that they need."""
+        why_not = "this model has no BatchNorm" if not norm_layers(model) else ""
+        try:
+            if train_loader is None:
+                raise ValueError(NO_LOADER)
+            self._part = fixed_part(train_loader)
+        except Exception as error:  # whatever their set raises
+            why_not = why_not or (NO_LOADER if train_loader is None else in_words(error))
+        self.plans = [
+            LensPlan(name=EXACT, on=not why_not, reason=why_not),
+            LensPlan(name=CALIBRATED, on=True),
+            LensPlan(name=AVERAGED, on=False, reason="the Recorder does not average weights"),
+        ]
+        if self._part is not None:
+            self.notes.append(
+                f"Training loss in eval mode, and exact BatchNorm statistics, are of "
+                f"{sum(len(labels) for _, labels in self._part.batches):,} fixed training samples"
+                + (
+                    ", which your training set changes at random (augments): one draw of them, always "
+                    "the same; the loss on them is above that on the images themselves."
+                    if self._part.random
+                    else "."
+                )
+            )
+
+    def _train_loss(self, model: nn.Module, device: torch.device) -> float | None:
+        return self._evaluate(model, self._part.batches, device).loss if self._part else None
+
+    def _exact(
+        self, model: nn.Module, val_loader: Iterable[Any], device: torch.device
+    ) -> float | None:
+        """Return the loss with BatchNorm statistics of the fixed training samples, which ends changed."""
+        if self._part is None or not norm_layers(model):
+            return None
+        set_statistics(model, (to_device(images, device) for images, _ in self._part.batches))
+        return self._evaluate(model, val_loader, device).loss
+
+
+def described(
+    images: list[torch.Tensor], labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+) -> dict[str, Any]:
+    """Return what a session keeps of validation images (b, c, h, w), or of their labels alone.
+
+    Values are spread over what the set holds from its least to its largest.
+    """
+    pixels = grey_or_colour(images)
+    names = tuple(str(number) for number in range(int(labels.max(initial=0)) + 1))
+    if pixels is None or len(pixels) != len(labels):
+        blank = np.zeros((len(labels), 1, 1, 1), np.uint8)
+        arrays = describe(Images(blank, labels, names), np.arange(len(labels)))
+        del arrays["thumbnail"]
+        return arrays
+    return describe(Images(pixels, labels, names), np.arange(len(labels)))
+
+
+def grey_or_colour(images: list[torch.Tensor]) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+    """Return images as uint8 (n, h, w, 1 or 3), or None where they are none, or too many to keep."""
+    if not images or any(one.shape[1:] != images[0].shape[1:] for one in images):
+        return None
+    if images[0].ndim != 4 or images[0].shape[1] not in (1, 3):
+        return None
+    if sum(one.numel() for one in images) > MOST_PIXELS:
+        return None
+    values = torch.cat(images).float()
+    least, largest = values.amin(), values.amax()
+    scaled = (values - least) / (largest - least).clamp_min(1e-12)
+    return (255 * scaled).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
