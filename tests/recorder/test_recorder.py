@@ -124,7 +124,7 @@ def test_a_mean_alone_is_told_from_losses_of_samples(home: Path, tmp_path: Path)
 
     text = valtui("causes", cwd=tmp_path).stdout
 
-    assert "the losses by sample are missing" in text
+    assert "this log has no losses by sample" in text
     assert "steps 100–2,400" in text  # of epochs it was told nothing
     assert "train it again there" in text
 

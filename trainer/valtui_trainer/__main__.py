@@ -28,12 +28,17 @@ def main(arguments: list[str]) -> int:
         from valtui_trainer.training.checks.on_demand import main as check
 
         return check()
+    if task == "watch":
+        from valtui_trainer.foreign.follow import main as watch
+
+        return watch(arguments[1], once="--once" in arguments)
     if task == "doctor":
         from valtui_trainer.training.doctor import main as doctor
 
         return doctor()
     sys.stderr.write(
-        "usage: python -m valtui_trainer run ATTEMPT | probe FOLDER | validate | weights | check | doctor\n"
+        "usage: python -m valtui_trainer run ATTEMPT | probe FOLDER | validate | weights | check | "
+        "watch SESSION | doctor\n"
     )
     return 2
 

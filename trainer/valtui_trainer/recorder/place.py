@@ -6,19 +6,17 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from valtui_trainer.presets.types import Count, Positive, Preset
-from valtui_trainer.session.create import add_attempt, add_run, create_session, run_id
+from valtui_trainer.session.create import add_run, create_session, run_id
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.guest import Guest
 from valtui_trainer.session.layout import (
-    AttemptPaths,
-    RunPaths,
     SessionPaths,
     home,
     session_id,
@@ -26,7 +24,7 @@ from valtui_trainer.session.layout import (
     utc_now,
 )
 from valtui_trainer.session.listing import runs_of, session_names
-from valtui_trainer.session.locks import Lock, acquire
+from valtui_trainer.session.locks import acquire
 from valtui_trainer.session.machine import host
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.session.safe import safe
@@ -43,20 +41,6 @@ TYPES: dict[str, Any] = {
 DEEPEST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run is recorded, and the lock that says that it lives."""
-
-    session: SessionPaths
-    run: RunPaths
-    lock: Lock
-    spec: RunSpec
-
-    def next_attempt(self) -> AttemptPaths:
-        """Make the folder of the next attempt."""
-        return add_attempt(self.run)
-
-
 def make_place(
     name: str,
     title: str | None,
@@ -64,7 +48,7 @@ def make_place(
     settings: Mapping[str, Any],
     folder: str | Path | None,
     builder: tuple[str, str, Preset] | None,
-) -> Place:
+) -> Guest:
     """Make a run called `name` in the newest recorded session of `title`, or in a new one.
 
     Args:
@@ -123,7 +107,7 @@ def make_place(
     lock = acquire(run.lock)
     if lock is None:
         raise SessionError(f"{run.folder} is being recorded by another process already.")
-    return Place(session, run, lock, spec)
+    return Guest(session, run, lock, spec)
 
 
 def find(home_folder: Path, title: str) -> SessionPaths | None:

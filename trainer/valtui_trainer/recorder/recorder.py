@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 
 from valtui_trainer.recorder.guard import guarded, in_words, say
-from valtui_trainer.recorder.log import Log
 from valtui_trainer.recorder.pending import Pending
 from valtui_trainer.recorder.place import make_place
 from valtui_trainer.recorder.samples import digest_of, figures_of, in_column
+from valtui_trainer.session.guest import GuestLog
 from valtui_trainer.session.layout import utc_now
 from valtui_trainer.session.records import Final, Train, Val
 from valtui_trainer.session.safe import safe
@@ -77,7 +77,7 @@ class Recorder:
         self._loss = loss
         self._steps_per_epoch = steps_per_epoch or 0
         self._told: set[str] = set()
-        self._log: Log | None = None
+        self._log: GuestLog | None = None
         self._pending = Pending()
         self._eyes: Eyes | None = None
         self._step = 0
@@ -101,7 +101,7 @@ class Recorder:
         if os.environ.get("RANK", "0") not in ("", "0"):
             return
         place = make_place(str(run), session, int(seed), settings, home, None)
-        self._log = Log(place, lambda error: self.trouble("writing", error))
+        self._log = GuestLog(place, lambda error: self.trouble("writing", error))
         self._log.start = msgspec.structs.replace(
             self._log.start, steps_per_epoch=self._steps_per_epoch, total_steps=total_steps
         )
@@ -291,7 +291,7 @@ class Recorder:
         error = getattr(sys, "last_value", None)
         self.__exit__(type(error), error, None) if error is not None else self._close("done", "")
 
-    def _living(self) -> Log | None:
+    def _living(self) -> GuestLog | None:
         """Return the log, if this is the process that records and its folder is still there."""
         log = self._log
         if log is None or os.getpid() != self._pid:
@@ -311,14 +311,14 @@ class Recorder:
             return float(epoch)
         return step / self._steps_per_epoch if self._steps_per_epoch else float(step)
 
-    def _restart(self, log: Log, step: int) -> None:
+    def _restart(self, log: GuestLog, step: int) -> None:
         """Begin the next attempt: the training went back, as after loading a checkpoint."""
         if self._pending:
             self._record(log)
         log.restart(max(0, step - 1))
         self._val_step = min(self._val_step, max(0, step - 1))
 
-    def _record(self, log: Log) -> None:
+    def _record(self, log: GuestLog) -> None:
         """Write the pending steps as one training record; reads their losses from the device."""
         figures = self._pending.take()
         self._recorded_at = time.monotonic()
@@ -326,13 +326,13 @@ class Recorder:
         log.train(
             Train(
                 n=0, time=log.seconds, step=self._step, epoch=self._epoch,
-                seed=log.place.spec.seeds[0], train_loss=figures.mean, train_loss_min=figures.least,
+                seed=log.guest.spec.seeds[0], train_loss=figures.mean, train_loss_min=figures.least,
                 train_loss_max=figures.largest, learning_rate=figures.learning_rate,
                 grad_norm=figures.grad_norm, images_per_second=figures.images_per_second,
             )
         )  # fmt: skip
 
-    def _at(self, log: Log, step: int, epoch: float | None) -> int:
+    def _at(self, log: GuestLog, step: int, epoch: float | None) -> int:
         """Come to the evaluation at `step`: what is pending of the training is written first."""
         step = self._whole(step)
         if self._pending:
@@ -350,11 +350,11 @@ class Recorder:
             self._best = loss, step
         return Val(
             n=0, time=self._log.seconds, step=step, epoch=self._epoch,
-            seed=self._log.place.spec.seeds[0], val_loss=loss, val_accuracy=None,
+            seed=self._log.guest.spec.seeds[0], val_loss=loss, val_accuracy=None,
             val_balanced_accuracy=None,
         )  # fmt: skip
 
-    def _write(self, log: Log, record: Val, losses: Any) -> None:
+    def _write(self, log: GuestLog, record: Val, losses: Any) -> None:
         """Write an evaluation; losses by sample that do not fit those before are left out, and it is said."""
         row = in_column(losses)
         if row is not None and self._columns is None:
@@ -365,7 +365,7 @@ class Recorder:
         if not fits:
             raise ValueError(DIFFERS)
 
-    def _describe(self, log: Log, model: nn.Module, seen: Seen, eyes: Eyes) -> None:
+    def _describe(self, log: GuestLog, model: nn.Module, seen: Seen, eyes: Eyes) -> None:
         """Say what the first evaluation told of model, data, device and lenses."""
         device = next((weight.device for weight in model.parameters()), None)
         arrays = seen.described or {}
@@ -378,7 +378,7 @@ class Recorder:
             balanced=bool(counts.min() * 2 > counts.max()), lenses=eyes.plans,
         )  # fmt: skip
         if arrays:
-            write_validation(log.place.session, digest, arrays)
+            write_validation(log.guest.session, digest, arrays)
         for check in eyes.checks:
             log.event("check", check.message, self._step, **msgspec.to_builtins(check))
         for plan in eyes.plans:

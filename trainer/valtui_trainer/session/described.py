@@ -62,7 +62,7 @@ def why_no_trial(spec: RunSpec) -> str:
     if is_ours(spec) or spec.builder:
         return ""
     if spec.source == "watch":
-        return f"{safe(spec.origin)} is only read; try it in the program that writes it."
+        return "another program trains this run; try it there."
     return "another program trains this run; try it there, recorded beside this one (session=…)."
 
 

@@ -27,7 +27,7 @@ class SessionSummary:
     def state(self) -> str:
         """Return the one word that says most about the session."""
         states = [status.state for _, status in self.runs]
-        for word in ("RUNNING", "STARTING", "STOPPING", "BLOCKED", "PAUSED", "QUEUED"):
+        for word in ("RUNNING", "STARTING", "STOPPING", "BLOCKED", "PAUSED", "QUEUED", "WATCHED"):
             if word in states:
                 return word
         for word in ("FAILED", "KILLED", "LOST", "STOPPED"):

@@ -23,7 +23,7 @@ from valtui_trainer.session.records import Exit, Final, Heartbeat, Start
 from valtui_trainer.session.safe import safe
 
 State = Literal[
-    "QUEUED", "STARTING", "RUNNING", "PAUSED", "STOPPING", "BLOCKED",
+    "QUEUED", "STARTING", "RUNNING", "WATCHED", "PAUSED", "STOPPING", "BLOCKED",
     "DONE", "STOPPED", "FAILED", "KILLED", "LOST",
 ]  # fmt: skip
 Health = Literal["ok", "HUNG", "UNRESPONSIVE"]
@@ -32,6 +32,8 @@ ENDED: frozenset[State] = frozenset({"DONE", "STOPPED", "FAILED", "KILLED", "LOS
 RESUMABLE: frozenset[State] = frozenset({"STOPPED", "FAILED", "KILLED", "LOST"})
 SILENT_SECONDS = 10.0
 BLOCKED = "blocked"
+WATCHED = "watched"
+"""How the phase of a run begins whose log is only read: whether its program lives, nobody here knows."""
 BOOT_DIGITS = 8
 UNSEEN = "its process is gone and nobody saw it end; it can be resumed"
 RESTARTED = "the machine was restarted while it trained; it can be resumed"
@@ -185,6 +187,8 @@ def state_of_phase(phase: str) -> State:
         "first step": "STARTING",
         "compiling": "STARTING",
     }
+    if phase.startswith(WATCHED):
+        return "WATCHED"
     return "BLOCKED" if phase.startswith(BLOCKED) else special.get(phase, "RUNNING")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -35,7 +36,7 @@ from valtui_trainer.measure.verdict import Evidence, Verdict, judge
 from valtui_trainer.measure.volatility import LEVEL, Volatility, pseudo_residuals, volatility
 from valtui_trainer.presets.arms import PROBED
 from valtui_trainer.session.checks import read_checks
-from valtui_trainer.session.described import why_no_trial
+from valtui_trainer.session.described import is_ours, why_no_trial
 from valtui_trainer.session.records import Check
 from valtui_trainer.supervise.probe import has_no_batchnorm
 
@@ -81,7 +82,7 @@ def measured(
     rows = rows_of(run, matrix, shown, hard)
     drawn, hardest_why = hardest_of(run, shown, matrix, hard)
     classes, groups_why = shares_of(shown, matrix)
-    overfits, overfitting_why = overfitting_of(whole)
+    overfits, overfitting_why = overfitting_of(with_training(run, whole))
     evidence = evidence_of(matrix, relative, checks, rows, trials)
     verdict = judge(evidence)
     since = overfits.epoch if overfits else None
@@ -111,7 +112,7 @@ def measured(
         overfitting_why=overfitting_why,
         best=best_of(run, whole),
         smallest_jump=smallest_jump_of(shown),
-        notes=notes_of(relative, shown, matrix),
+        notes=notes_of(run, relative, shown, matrix),
         batch_size=run.spec.preset.batch_size,
         unit=run.unit,
         trials=trials,
@@ -171,6 +172,23 @@ def evidence_of(
     )
 
 
+def with_training(run: RunFeed, matrix: ValMatrix) -> ValMatrix:
+    """Return `matrix` with the training loss in train mode where a program logs none in eval mode.
+
+    That of an evaluation is the mean since the one before. It is above the loss in eval mode where there
+    is dropout or augmentation, so that a rise of the validation loss stands against a weaker fall.
+    """
+    if is_ours(run.spec) or np.isfinite(matrix.train_eval_loss).any() or not len(matrix.step):
+        return matrix
+    begins = np.concatenate([[-np.inf], matrix.step[:-1]])
+    rows = []
+    for series in run.seeds.values():
+        step, loss = series.train["step"], series.train["train_loss"]
+        low, high = (step.searchsorted(edge, "right") for edge in (begins, matrix.step))
+        rows.append([loss[a:b].mean() if b > a else np.nan for a, b in zip(low, high, strict=True)])
+    return replace(matrix, train_eval_loss=np.array(rows, dtype=np.float64))
+
+
 def overfitting_of(matrix: ValMatrix) -> tuple[OverfittingSince | None, str]:
     """Return where the run began to overfit, or why that cannot be told."""
     measured = np.isfinite(matrix.train_eval_loss).all(axis=0)
@@ -219,9 +237,15 @@ def smallest_jump_of(samples: Samples) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def notes_of(relative: Volatility, samples: Samples, matrix: ValMatrix) -> tuple[str, ...]:
+def notes_of(
+    run: RunFeed, relative: Volatility, samples: Samples, matrix: ValMatrix
+) -> tuple[str, ...]:
     """Return what limits these figures, in sentences."""
     notes = []
+    if not is_ours(run.spec) and not np.isfinite(matrix.train_eval_loss).any():
+        notes.append(
+            "Overfitting is judged by the training loss in train mode: the log has none in eval mode."
+        )
     if relative.too_narrow:
         what = (
             f"{texts.counted(len(relative.spikes), 'spike')} stand{'s' * (len(relative.spikes) == 1)} out"

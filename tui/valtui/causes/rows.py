@@ -98,7 +98,7 @@ def logged(
         why = plan.reason
     elif not np.isfinite(series).any():
         why = (
-            "this run began before valtui had that lens"
+            "there is nothing of it in the log"
             if plan is None
             else "there is no evaluation to look at"
             if not series.size

@@ -16,6 +16,7 @@ from valtui_trainer.measure.contributions import (
     group_shares,
     quartiles,
 )
+from valtui_trainer.session.described import is_ours
 from valtui_trainer.session.safe import safe
 
 Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
@@ -26,6 +27,10 @@ FRACTION = 0.01
 FEW_SAMPLES = (
     "there are too few evaluations or samples to choose some on one half and score on the other, or the "
     "loss does not fluctuate"
+)
+ONLY_MEANS = (
+    'this log has no losses by sample; in the training, recorder = Recorder("name") and '
+    "recorder.evaluate(model, val_loader, step=step) log them"
 )
 MOST_SHOWN = 12
 QUALITIES = {
@@ -70,6 +75,8 @@ def read_samples(run: RunFeed, matrix: ValMatrix) -> Samples:
     """Return the per-sample losses at the evaluations of `matrix`, or why there are none."""
     losses = []
     why = ""
+    if not is_ours(run.spec) and all(np.isnan(s.val["row"]).all() for s in run.seeds.values()):
+        return Samples((), None, None, {}, ONLY_MEANS)
     for seed, series in run.seeds.items():
         rows = run.sample_losses(seed)
         steps = series.val["step"]

@@ -126,8 +126,8 @@ class Follower:
             else:
                 self._feed.poll()
                 self._say()
-            if self._interrupts.count and not self._stopping:
-                self._stop_all()
+            if self._interrupts.count and (code := self._interrupted()) is not None:
+                return code
             self._pause.wait(LOOK_SECONDS)
 
     def _introduce(self) -> None:
@@ -197,6 +197,12 @@ class Follower:
         elif now - self._supervised_at > SUPERVISOR_SECONDS:
             self._supervised_at = now
             ensure_supervisor(self._session)
+
+    def _interrupted(self) -> int | None:
+        """Do what a first Ctrl-C asks for; return the exit code if that ends it."""
+        if not self._stopping:
+            self._stop_all()
+        return None
 
     def _stop_all(self) -> None:
         self._stopping = True

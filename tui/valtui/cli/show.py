@@ -182,7 +182,7 @@ def write_run(run: Entry) -> None:
         output.line(f"  reason      {run['reason']}")
     pairs = ", ".join(f"{key} {show_value(value)}" for key, value in run["differs"].items())
     output.line(
-        f"  settings    {pairs or 'as the base'}; seeds {', '.join(map(str, run['seeds']))}"
+        f"  settings    {pairs or ('as the base' if run['source'] == 'preset' else 'none told')}; seeds {', '.join(map(str, run['seeds']))}"
     )
     if run["source"] != "preset":
         done = "recorded by" if run["source"] == "recorder" else "watched:"

@@ -18,7 +18,7 @@ from textual.widget import Widget
 from valtui.widgets.palette import COLOURS, series_css
 
 STATE_SIGNS = {
-    "QUEUED": "…", "STARTING": "◌", "RUNNING": "●", "PAUSED": "‖", "STOPPING": "◍", "BLOCKED": "!",
+    "QUEUED": "…", "STARTING": "◌", "RUNNING": "●", "WATCHED": "○", "PAUSED": "‖", "STOPPING": "◍", "BLOCKED": "!",
     "DONE": "✓", "STOPPED": "■", "FAILED": "✗", "KILLED": "✗", "LOST": "?",
 }  # fmt: skip
 BAR = 10

@@ -1,6 +1,6 @@
-"""The files of a recorded run: written at once or not at all, for nobody's training may wait for a disk.
+"""The log of a run that another program trains, as somebody writes it here: a Recorder, or who watches a log.
 
-What cannot be written is dropped and counted; a run of our own trainer waits instead (`session.patience`).
+What a Recorder cannot write is dropped and counted, for nobody's training may wait for a disk.
 """
 
 from __future__ import annotations
@@ -10,42 +10,68 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
-from valtui_trainer.recorder.place import Place
 from valtui_trainer.session.append import Records
+from valtui_trainer.session.create import add_attempt
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.heartbeat import HeartbeatFile
-from valtui_trainer.session.layout import AttemptPaths, utc_now
+from valtui_trainer.session.layout import AttemptPaths, RunPaths, SessionPaths, utc_now
+from valtui_trainer.session.locks import Lock
 from valtui_trainer.session.losses import LossRows
 from valtui_trainer.session.machine import boot_id, host, start_ticks
-from valtui_trainer.session.patience import Impatience
-from valtui_trainer.session.records import Event, Final, Heartbeat, Start, Train, Val
+from valtui_trainer.session.patience import Impatience, Patience
+from valtui_trainer.session.records import Event, Final, Heartbeat, RunSpec, Start, Train, Val
 from valtui_trainer.session.state import BOOT_DIGITS
 
-Losses = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
+if TYPE_CHECKING:
+    from valtui_trainer.session.losses import Losses
 
 BEAT_SECONDS = 1.0
 SYNC_SECONDS = 5.0
 
 
-class Log:
-    """The log of one recorded run, over its attempts.
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A run of another program, and the lock that says that somebody logs it."""
+
+    session: SessionPaths
+    run: RunPaths
+    lock: Lock
+    spec: RunSpec
+
+
+class GuestLog:
+    """The log of one such run, over its attempts.
 
     Attributes:
         start: what is known of the attempt, as its `start.json` says it.
         dropped: records that could not be written.
     """
 
-    def __init__(self, place: Place, failed: Callable[[OSError], None]) -> None:
-        """Begin the first attempt at `place`; `failed` hears what keeps a record from being written.
+    def __init__(
+        self,
+        guest: Guest,
+        failed: Callable[[OSError], None],
+        patience: Patience | None = None,
+        phase: str = "training",
+    ) -> None:
+        """Begin the first attempt.
+
+        Args:
+            guest: where it is logged.
+            failed: hears what keeps a record from being written.
+            patience: waits for room; None: nothing waits.
+            phase: what the heartbeat says.
 
         Raises:
             OSError: its files cannot be made.
         """
-        self.place = place
+        self.guest = guest
+        self._patience = patience or Impatience()
         self.dropped = 0
         self._failed = failed
         self._began = time.monotonic()
@@ -59,14 +85,14 @@ class Log:
             test_size=0, image_shape=[], classes=0, balanced=True, data_digest="", split_digest="",
             validation_digest="", data_source="", notes=[], versions={}, by_class=False,
         )  # fmt: skip
-        self._attempt = self._open(place.next_attempt())
-        self._heart = Heart(self._attempt)
+        self._attempt = self._open(add_attempt(guest.run))
+        self.heart = Heart(self._attempt, phase)
         self._written = False
 
     def _open(self, attempt: AttemptPaths) -> AttemptPaths:
-        self._train = Records(attempt.train, Impatience())
-        self._val = Records(attempt.val, Impatience())
-        self._events = Records(attempt.events, Impatience())
+        self._train = Records(attempt.train, self._patience)
+        self._val = Records(attempt.val, self._patience)
+        self._events = Records(attempt.events, self._patience)
         self._rows = None
         return attempt
 
@@ -78,7 +104,7 @@ class Log:
     @property
     def gone(self) -> bool:
         """Tell whether the run's folder was taken away."""
-        return not self.place.run.folder.exists()
+        return not self.guest.run.folder.exists()
 
     def describe(self, **known: object) -> None:
         """Write what is known of the attempt, if that is more than before."""
@@ -93,28 +119,30 @@ class Log:
             self._try(file.close)
         if self._rows is not None:
             self._try(self._rows.close)
-        attempt = self.place.next_attempt()
+        attempt = add_attempt(self.guest.run)
         self.start = msgspec.structs.replace(
             self.start, attempt=attempt.number, started=utc_now(), from_step=step,
             from_time=self.seconds,
         )  # fmt: skip
-        self._heart.end()
+        phase, step = self.heart.phase, self.heart.step
+        self.heart.end()
         self._attempt = self._open(attempt)
-        self._heart = Heart(attempt)
+        self.heart = Heart(attempt, phase)
+        self.heart.step = step
         self._written = False
         self.describe()
 
     def train(self, record: Train) -> None:
         """Log training steps; syncs now and then."""
-        self._heart.step = record.step
-        self._heart.rate = record.images_per_second or 0.0
+        self.heart.step = record.step
+        self.heart.rate = record.images_per_second or 0.0
         self._append(self._train, record)
         if time.monotonic() - self._synced > SYNC_SECONDS:
             self.sync()
 
     def val(self, record: Val, losses: Losses | None) -> None:
         """Log an evaluation: first its losses by sample, where there are any and they fit; then its record."""
-        self._heart.step = max(self._heart.step, record.step)
+        self.heart.step = max(self.heart.step, record.step)
         if losses is not None:
             self._try(lambda: self._add_row(record, losses))
         self._append(self._val, record)
@@ -123,7 +151,7 @@ class Log:
     def _add_row(self, record: Val, losses: Losses) -> None:
         if self._rows is None:
             self._rows = LossRows(
-                self._attempt, len(losses), self.start.validation_digest, Impatience()
+                self._attempt, len(losses), self.start.validation_digest, self._patience
             )
         record.row, record.crc = self._rows.append(losses)
 
@@ -159,8 +187,8 @@ class Log:
             if file is not None:
                 self._try(file.close)
         self._try(lambda: write_document(self._attempt.final, final))
-        self._heart.end()
-        self.place.lock.release()
+        self.heart.end()
+        self.guest.lock.release()
 
 
 class Heart:
@@ -169,7 +197,7 @@ class Heart:
     The loop is somebody else's, so no deadline is known for it: silence is what shows, not slowness.
     """
 
-    def __init__(self, attempt: AttemptPaths) -> None:
+    def __init__(self, attempt: AttemptPaths, phase: str) -> None:
         """Begin to beat for `attempt`.
 
         Raises:
@@ -177,6 +205,7 @@ class Heart:
         """
         self.step = 0
         self.rate = 0.0
+        self.phase = phase
         self._beats = 0
         self._file = HeartbeatFile(attempt.heartbeat)
         self._ended = threading.Event()
@@ -193,7 +222,7 @@ class Heart:
         self._beats += 1
         beat = Heartbeat(
             beat=self._beats, loop=self.step, at=now, loop_at=now, boot=boot_id()[:BOOT_DIGITS],
-            phase="training", deadline=None, step=self.step, rate=round(self.rate, 1),
+            phase=self.phase, deadline=None, step=self.step, rate=round(self.rate, 1),
         )  # fmt: skip
         with contextlib.suppress(OSError):
             self._file.write(beat)

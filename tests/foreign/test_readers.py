@@ -1,0 +1,366 @@
+"""Readers of other tools' logs: whole rows alone, in bounded memory, and one sentence for whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from valtui_trainer.foreign.columns import meaning
+from valtui_trainer.foreign.csv_log import CsvLog
+from valtui_trainer.foreign.grouping import grouped
+from valtui_trainer.foreign.json_lines import JsonLines
+from valtui_trainer.foreign.lines import LONGEST_LINE
+from valtui_trainer.foreign.points import Options, Point, Source
+from valtui_trainer.foreign.recognise import kind_of, open_reader, sources
+from valtui_trainer.foreign.trainer_state import TrainerState
+from valtui_trainer.foreign.translate import Restart, Translator
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.records import Train, Val
+
+HEADER = "step,train_loss,val_loss\n"
+
+
+def rows(text: str, tmp_path: Path, encoding: str = "utf-8") -> list[dict[str, float]]:
+    """Return what a CSV of that text reads as."""
+    path = tmp_path / "log.csv"
+    path.write_text(text, encoding=encoding)
+    return [point.values for point in CsvLog(path).read(10_000)]
+
+
+def read_or_refused(source: Source) -> tuple[list[Point], str]:
+    """Return what a log gives, or the sentence that it is refused with."""
+    try:
+        return open_reader(source).read(1000), ""
+    except SessionError as error:
+        return [], str(error)
+
+
+def test_a_growing_csv_gives_each_row_once_and_a_torn_one_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + "1,0.5,0.6\n2,0.4,")
+    reader = CsvLog(path)
+
+    first = reader.read(100)
+    with path.open("a") as file:
+        file.write("0.55\n3,0.3,0.5\n")
+    then = reader.read(100)
+
+    assert [point.values["step"] for point in first] == [1]
+    assert [point.values for point in then] == [
+        {"step": 2, "train_loss": 0.4, "val_loss": 0.55}, {"step": 3, "train_loss": 0.3, "val_loss": 0.5},
+    ]  # fmt: skip
+
+
+def test_a_csv_that_is_written_anew_with_a_further_column_gives_no_row_twice(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,train_loss\n1,0.5\n2,0.4\n")
+    reader = CsvLog(path)
+    assert len(reader.read(100)) == 2
+
+    path.write_text("step,train_loss,val_loss\n1,0.5,\n2,0.4,\n2,,0.6\n")
+
+    assert [point.values for point in reader.read(100)] == [{"step": 2.0, "val_loss": 0.6}]
+
+
+def test_another_log_in_its_place_is_read_from_its_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + "1,0.5,0.6\n2,0.4,0.5\n")
+    reader = CsvLog(path)
+    assert len(reader.read(100)) == 2
+
+    path.write_text(HEADER + "1,0.9,0.8\n")
+
+    assert [point.values["train_loss"] for point in reader.read(100)] == [0.9]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_encodings_and_delimiters_are_recognised(
+    encoding: str, delimiter: str, tmp_path: Path
+) -> None:
+    text = "step,val_loss,größe\n1,0.5,2\n2,0.25,3\n".replace(",", delimiter)
+
+    found = rows(text, tmp_path, encoding)
+
+    assert [(row["step"], row["val_loss"]) for row in found] == [(1, 0.5), (2, 0.25)]
+
+
+def test_what_is_no_number_is_left_out_and_what_is_not_finite_kept(tmp_path: Path) -> None:
+    found = rows("step,a,b,c,d,e\n1,nan,-Infinity,1e400,None,0.5\n", tmp_path)
+
+    (row,) = found
+    assert math.isnan(row["a"])
+    assert row["b"] == -math.inf
+    assert set(row) == {"step", "a", "b", "e"}
+
+
+def test_rows_of_another_length_are_counted_and_columns_of_one_name_told_apart(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("step,loss,loss\n1,2,3\n1,2\n2,3,4\n")
+    reader = CsvLog(path)
+
+    found = reader.read(100)
+
+    assert found[0].values == {"step": 1, "loss": 2, "loss.2": 3}
+    assert (len(found), reader.skipped) == (2, 1)
+
+
+def test_a_line_without_an_end_takes_bounded_memory(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + "x" * (3 * LONGEST_LINE) + "\n2,0.4,0.5\n")
+    reader = CsvLog(path)
+
+    found = [point for _ in range(60) for point in reader.read(1000)]
+
+    assert [point.values["step"] for point in found] == [2]
+    assert reader.skipped >= 1
+
+
+def test_json_lines_are_flattened_and_damaged_ones_counted(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(
+        '{"step": 1, "val": {"loss": 0.5}, "ok": true}\nnonsense\n{"step": 2, "x": NaN}\n'
+    )
+    reader = JsonLines(path)
+
+    found = reader.read(100)
+
+    assert found[0].values == {"step": 1, "val.loss": 0.5}
+    assert math.isnan(found[1].values["x"])
+    assert reader.skipped == 1
+
+
+def test_a_trainer_state_gives_what_is_new_in_the_newest_checkpoint(tmp_path: Path) -> None:
+    def write(step: int) -> None:
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        history = [{"step": at, "loss": 1 / at} for at in range(1, step + 1)]
+        state = folder / "trainer_state.json"
+        state.write_text(json.dumps({"log_history": history}))
+        os.utime(state, (step, step))
+
+    write(3)
+    reader = TrainerState(tmp_path)
+    first = reader.read(100)
+    write(5)
+    (tmp_path / "checkpoint-5" / "half.json").write_text("{")
+    then = reader.read(100)
+
+    assert [point.values["step"] for point in first] == [1, 2, 3]
+    assert [point.values["step"] for point in then] == [4, 5]
+
+
+@settings(max_examples=150, deadline=None)
+@given(content=st.binary(max_size=400), name=st.sampled_from(["a.csv", "a.jsonl", "a.wandb"]))
+def test_whatever_bytes_a_file_holds_are_read_or_refused_in_a_sentence(
+    content: bytes, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(content)
+    kind = kind_of(path)
+    assert kind is not None
+
+    found, refusal = read_or_refused(Source(name, kind, path, 0.0))
+
+    assert not refusal or str(path) in refusal
+    assert all(isinstance(value, float) for point in found for value in point.values.values())
+
+
+def test_tensorboards_files_may_hold_anything(tmp_path: Path) -> None:
+    (tmp_path / "events.out.tfevents.1").write_bytes(b"\x18\0\0\0\0\0\0\0nonsense" * 9)
+    (source,) = sources(tmp_path)
+
+    found, refusal = read_or_refused(source)
+
+    assert found == []
+    assert not refusal or "cannot be read" in refusal
+
+
+# --- what columns mean --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["epoch", "loss", "val_loss", "accuracy", "val_accuracy"],
+         {"train_loss": "loss", "val_loss": "val_loss", "val_accuracy": "val_accuracy", "epoch": "epoch"}),
+        (["Loss/train", "Loss/val", "step"], {"train_loss": "Loss/train", "val_loss": "Loss/val"}),
+        (["epoch", "train/loss", "metrics/accuracy_top1", "val/loss", "lr/pg0"],
+         {"train_loss": "train/loss", "val_loss": "val/loss", "learning_rate": "lr/pg0",
+          "val_accuracy": "metrics/accuracy_top1"}),
+        (["loss", "eval_loss", "eval_accuracy", "grad_norm", "learning_rate", "epoch", "step"],
+         {"train_loss": "loss", "val_loss": "eval_loss", "val_accuracy": "eval_accuracy",
+          "grad_norm": "grad_norm", "learning_rate": "learning_rate"}),
+        (["train_loss_step", "train_loss_epoch", "valid_loss", "lr-Adam", "step"],
+         {"train_loss": "train_loss_epoch", "val_loss": "valid_loss", "learning_rate": "lr-Adam"}),
+        (["_step", "_timestamp", "test_loss"], {"step": "_step", "time": "_timestamp", "val_loss": "test_loss"}),
+    ],
+)  # fmt: skip
+def test_the_names_that_tools_use_are_understood(
+    names: list[str], expected: dict[str, str]
+) -> None:
+    found = meaning(names, Options())
+
+    assert {key: found[key] for key in expected} == expected
+    assert not found.doubts
+
+
+def test_what_could_be_several_columns_is_said_and_a_choice_settles_it() -> None:
+    names = ["epoch", "val/box_loss", "val/cls_loss"]
+
+    doubtful = meaning(names, Options())
+    chosen = meaning(names, Options(columns={"val_loss": "val/cls_loss"}))
+
+    assert doubtful["val_loss"] == ""
+    assert "--map val_loss=COLUMN" in doubtful.doubts[0]
+    assert (chosen["val_loss"], chosen.doubts) == ("val/cls_loss", ())
+
+
+def test_a_field_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(SessionError, match="no field of that name"):
+        meaning(["a"], Options(columns={"validation": "a"}))
+
+
+# --- rows as records ----------------------------------------------------------------------------
+
+
+def translated(*tables: dict[str, float]) -> list[object]:
+    """Return what rows of a log with the usual columns become."""
+    names = dict.fromkeys(name for table in tables for name in table)
+    translator = Translator(meaning(names, Options()), seed=0)
+    found: list[object] = list(translator.translate(Point(dict(table)) for table in tables))
+    return found + list(translator.flush())
+
+
+def test_rows_of_one_step_are_one_evaluation() -> None:
+    (record,) = translated({"step": 5, "val_loss": 0.5}, {"step": 5, "val_accuracy": 0.9})
+
+    assert isinstance(record, Val)
+    assert (record.step, record.val_loss, record.val_accuracy) == (5, 0.5, 0.9)
+
+
+def test_a_step_that_goes_back_is_a_restart() -> None:
+    found = translated(
+        *({"step": step, "train_loss": 1.0, "val_loss": 1.0} for step in (1, 2, 3, 2, 3))
+    )
+
+    kinds = [type(one) for one in found]
+    assert kinds.count(Restart) == 1
+    assert [one for one in found if isinstance(one, Restart)] == [Restart(1)]
+    assert [one.step for one in found if isinstance(one, Val)] == [1, 2, 3, 2, 3]
+
+
+def test_training_and_validation_may_count_their_steps_apart() -> None:
+    found = translated(
+        {"step": 100, "train_loss": 1.0}, {"step": 1, "val_loss": 1.0},
+        {"step": 200, "train_loss": 1.0}, {"step": 2, "val_loss": 1.0},
+    )  # fmt: skip
+
+    assert not any(isinstance(one, Restart) for one in found)
+
+
+def test_without_steps_epochs_count_and_without_either_the_rows() -> None:
+    epochs = translated({"epoch": 0, "val_loss": 1.0}, {"epoch": 1, "val_loss": 0.5})
+    bare = translated({"val_loss": 1.0}, {"val_loss": 0.5})
+
+    assert [(one.step, one.epoch) for one in epochs if isinstance(one, Val)] == [(0, 0.0), (1, 1.0)]
+    assert [one.step for one in bare if isinstance(one, Val)] == [1, 2]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.integers(-3, 30), st.floats(allow_nan=True)), st.floats(allow_nan=True),
+            st.booleans(),
+        ),
+        max_size=40,
+    )
+)  # fmt: skip
+def test_steps_rise_between_restarts_and_none_is_invented(
+    given_rows: list[tuple[float, float, bool]],
+) -> None:
+    tables = [
+        {"step": float(step), ("val_loss" if val else "train_loss"): loss}
+        for step, loss, val in given_rows
+    ]
+
+    last = {Val: -1, Train: -1}
+    for one in translated(*tables) if tables else []:
+        if isinstance(one, Restart):
+            last = {kind: min(step, one.step) for kind, step in last.items()}
+            continue
+        assert isinstance(one, Val | Train)
+        assert one.step > last[type(one)] or one.step == 0
+        assert any(
+            row[0] == one.step or round(row[0]) == one.step
+            for row in given_rows
+            if math.isfinite(row[0])
+        )
+        last[type(one)] = one.step
+
+
+# --- what lies in a folder ----------------------------------------------------------------------
+
+
+def test_a_thousand_runs_are_listed_by_name_alone(tmp_path: Path) -> None:
+    for number in range(1000):
+        folder = tmp_path / f"run-{number:04}"
+        folder.mkdir()
+        (folder / "metrics.csv").write_text("")
+        os.utime(folder / "metrics.csv", (number, number))
+
+    found = sources(tmp_path)
+
+    assert len(found) == 1000
+    assert found[0].name == "run-0999"
+
+
+def test_a_loop_of_links_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(HEADER)
+    (tmp_path / "loop").symlink_to(tmp_path)
+
+    assert len(sources(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["exp_seed0", "exp_seed1", "exp_seed2"], {"exp": [0, 1, 2]}),
+        (["lr0.1/seed-3", "lr0.1/seed-4", "lr0.3/seed-3"], {"lr0.1": [3, 4], "lr0.3/seed-3": [0]}),
+        (["a-s1", "a-s2"], {"a": [1, 2]}),
+        (["version_0", "version_1"], {"version_0": [0], "version_1": [0]}),
+        (["exp_seed1", "other_seed1"], {"exp_seed1": [0], "other_seed1": [0]}),
+    ],
+)
+def test_seeds_are_told_by_the_word_seed_and_by_nothing_else(
+    names: list[str], groups: dict[str, list[int]]
+) -> None:
+    found = grouped([Source(name, "csv", Path(name), 0.0) for name in names])
+
+    told = {
+        group.name: [0] if len(group.seeds) == 1 else [seed for seed, _ in group.seeds]
+        for group in found
+    }
+    assert told == groups
+
+
+def test_what_ultralytics_wrote_is_read(tmp_path: Path) -> None:
+    path = Path(__file__).with_name("ultralytics-8.4-results.csv")
+
+    points = CsvLog(path).read(100)
+
+    found = meaning(points[0].values, Options())
+    assert found["val_loss"] == "val/loss"
+    assert found["val_accuracy"] == "metrics/accuracy_top1"
+    assert len(points) == 12

@@ -1,0 +1,1 @@
+"""Other tools' logs as our records: read as they grow, and followed into a session folder."""

@@ -1,0 +1,231 @@
+"""One watched run: its seeds' logs, read as they grow and written as our records."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Iterator
+from operator import attrgetter
+
+from valtui_trainer.foreign.columns import FIELDS, Meaning, meaning
+from valtui_trainer.foreign.points import Options, Point, Reader
+from valtui_trainer.foreign.recognise import open_reader
+from valtui_trainer.foreign.request import WatchedLog, source_of
+from valtui_trainer.foreign.translate import Restart, Translator
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.guest import Guest, GuestLog
+from valtui_trainer.session.layout import utc_now
+from valtui_trainer.session.patience import Patience
+from valtui_trainer.session.records import Final, Train, Val
+from valtui_trainer.session.safe import safe
+from valtui_trainer.session.state import WATCHED
+
+ROWS_A_LOOK = 4_000
+SETTLED_SECONDS = 2.0
+"""After so long an evaluation gets no further figures from rows of the same step."""
+QUIET_SECONDS = 60.0
+KINDS_WITH_FRACTIONS = frozenset({"trainer-state"})
+NO_SAMPLES = (
+    "This log has no losses by sample, which the finite validation set, the hardest samples and "
+    'calibration need. In the training: recorder = Recorder("name") and '
+    "recorder.evaluate(model, val_loader, step=step)."
+)
+
+
+class Seed:
+    """The log of one seed."""
+
+    def __init__(self, log: WatchedLog, options: Options) -> None:
+        """Read `log` from its beginning.
+
+        Raises:
+            SessionError: a package is missing.
+        """
+        self.log = log
+        self.reader: Reader = open_reader(source_of(log))
+        self.translator = Translator(
+            Meaning(), log.seed, whole_epochs=log.kind not in KINDS_WITH_FRACTIONS
+        )
+        self.problem = ""
+        self.names: dict[str, None] = {}
+        self._options = options
+
+    def read(self) -> list[Train | Val | Restart]:
+        """Return what is new, translated; a log that cannot be read says so in `problem`."""
+        try:
+            points = self.reader.read(ROWS_A_LOOK)
+            self.problem = ""
+        except SessionError as error:
+            self.problem = str(error)
+            return []
+        self._learn(points)
+        return list(self.translator.translate(points))
+
+    def _learn(self, points: list[Point]) -> None:
+        """See what the columns mean, where there are new ones."""
+        before = len(self.names)
+        for name in getattr(self.reader, "header", ()):
+            self.names.setdefault(name)
+        for point in points:
+            if not self.names.keys() >= point.values.keys():
+                self.names.update(dict.fromkeys(point.values))
+        if len(self.names) > before:
+            self.translator.meaning = meaning(self.names, self._options)
+
+    @property
+    def understood(self) -> bool:
+        """Tell whether anything of the log can be shown."""
+        return any(name in self.translator.meaning.columns for name in FIELDS)
+
+    @property
+    def doubts(self) -> list[str]:
+        """What is not beyond doubt about the columns, in sentences."""
+        found = list(self.translator.meaning.doubts)
+        if self.names and not self.understood:
+            columns = ", ".join(safe(name, 40) for name in list(self.names)[:12])
+            found.append(
+                f"no column of {safe(self.log.path)} is recognised as a loss; name it with "
+                f"--map val_loss=COLUMN. Its columns: {columns}."
+            )
+        missing = [
+            column for column in self._options.columns.values()
+            if self.names and column not in self.names
+        ]  # fmt: skip
+        return found + [f"there is no column {safe(column)}." for column in missing]
+
+
+class Followed:
+    """Follows one run; its records go into the session's folder."""
+
+    def __init__(self, guest: Guest, logs: list[WatchedLog], options: Options) -> None:
+        """Begin to follow.
+
+        Raises:
+            SessionError: a package is missing.
+            OSError: the run's files cannot be made.
+        """
+        self._seeds = [Seed(log, options) for log in logs]
+        self._log = GuestLog(guest, lambda _: None, Patience(), phase=WATCHED)
+        self._told: set[str] = set()
+        self._news_at = time.monotonic()
+        self._step, self._epoch = 0, 0.0
+        self._best: tuple[float, int] | None = None
+        self._described = False
+
+    @property
+    def behind(self) -> bool:
+        """Tell whether there is more to read at once."""
+        return any(seed.reader.behind and not seed.problem for seed in self._seeds)
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the run from being shown, in sentences."""
+        return [*(seed.problem for seed in self._seeds if seed.problem), *self._doubts()]
+
+    def _doubts(self) -> list[str]:
+        return list(dict.fromkeys(one for seed in self._seeds for one in seed.doubts))
+
+    @property
+    def understood(self) -> bool:
+        """Tell whether anything of it can be shown."""
+        return any(seed.understood for seed in self._seeds)
+
+    def look(self) -> bool:
+        """Read a bite of what is new and write it; tell whether anything was."""
+        news = [seed.read() for seed in self._seeds]
+        now = time.monotonic()
+        if any(news):
+            self._news_at = now
+            self._describe()
+            for item in in_order(news):
+                self._write(item)
+        elif now - self._news_at > SETTLED_SECONDS and not self.behind:
+            for seed in self._seeds:
+                for record in seed.translator.flush():
+                    self._write(record)
+        self._log.heart.phase = phase_after(now - self._news_at)
+        for problem in self.problems:
+            self._warn(problem)
+        return any(news)
+
+    def _describe(self) -> None:
+        """Write the start of the run once its columns are known."""
+        if self._described:
+            return
+        self._described = True
+        first = self._seeds[0]
+        self._log.describe(
+            steps_per_epoch=int(first.translator.counts_epochs or not first.translator.whole_epochs),
+            data_source="", notes=[], device_name=safe(first.log.kind),
+        )  # fmt: skip
+        self._log.event("lens", NO_SAMPLES)
+
+    def _write(self, item: Train | Val | Restart) -> None:
+        if isinstance(item, Restart):
+            if len(self._seeds) == 1:
+                self._log.restart(item.step)
+                self._warn(f"The training went back to step {item.step:,} and began again there.")
+            else:
+                self._warn(
+                    f"A seed went back to step {item.step:,}; of steps that it had logged before, the "
+                    "first figures count."
+                )
+            return
+        self._step, self._epoch = max(self._step, item.step), item.epoch
+        if isinstance(item, Train):
+            self._log.train(item)
+            return
+        if item.val_loss is not None and (self._best is None or item.val_loss < self._best[0]):
+            self._best = item.val_loss, item.step
+        self._log.val(item, None)
+
+    def _warn(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._log.event("warning", sentence, self._step, about="watch")
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        self._log.sync()
+
+    def close(self) -> None:
+        """Write what is left, and that nobody watches any more."""
+        for seed in self._seeds:
+            for record in seed.translator.flush():
+                self._write(record)
+        dropped = sum(seed.reader.skipped + seed.translator.unusable for seed in self._seeds)
+        doubles = sum(seed.translator.doubles for seed in self._seeds)
+        if dropped or doubles:
+            self._log.event(
+                "warning",
+                f"Passed over: {dropped} rows that are damaged or have no step, {doubles} of a step that "
+                "was there already.",
+                self._step, about="watch",
+            )  # fmt: skip
+        loss, step = self._best or (None, None)
+        self._log.close(
+            Final(
+                status="stopped", step=self._step, epoch=self._epoch, time=self._log.seconds,
+                ended=utc_now(), reason="no longer watched", best_step=step, best_val_loss=loss,
+            )
+        )  # fmt: skip
+
+
+def in_order(news: list[list[Train | Val | Restart]]) -> Iterator[Train | Val | Restart]:
+    """Yield what came of all seeds: of one in its order, of several step by step."""
+    if len(news) == 1:
+        yield from news[0]
+        return
+    marked = [[one for one in of_seed if not isinstance(one, Restart)] for of_seed in news]
+    for of_seed in news:
+        yield from (one for one in of_seed if isinstance(one, Restart))
+    yield from heapq.merge(*marked, key=attrgetter("step"))
+
+
+def phase_after(seconds: float) -> str:
+    """Return what is known of a run that has said nothing for so long."""
+    if seconds < QUIET_SECONDS:
+        return WATCHED
+    minutes = int(seconds // 60)
+    quiet = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return f"{WATCHED}, no news for {quiet}"

@@ -1,0 +1,144 @@
+"""Which runs of other tools lie in a folder: by names and times, without opening more than a few bytes."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from valtui_trainer.foreign.csv_log import CsvLog
+from valtui_trainer.foreign.json_lines import JsonLines
+from valtui_trainer.foreign.points import Reader, Source
+from valtui_trainer.foreign.tensorboard_log import TensorboardLog
+from valtui_trainer.foreign.trainer_state import NAME, TrainerState
+from valtui_trainer.foreign.wandb_log import WandbLog
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.safe import safe
+
+DEEPEST = 6
+MOST_RUNS = 5_000
+MOST_SECONDS = 10.0
+PASSED_OVER = frozenset({".git", "node_modules", "__pycache__", ".venv", "site-packages"})
+LOOKED_FOR = (
+    "TensorBoard event files, wandb's run-*.wandb, metrics.csv, results.csv and other .csv, "
+    "trainer_state.json, .jsonl"
+)
+PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}
+
+
+def sources(path: Path) -> list[Source]:
+    """Return the runs at `path`, a file or a folder that is searched, the newest first.
+
+    Raises:
+        SessionError: nothing is there, or nothing that is recognised.
+    """
+    try:
+        if path.is_file():
+            found = [of_file(path, path.name)]
+            if found[0] is None:
+                raise SessionError(
+                    f"{safe(str(path))} is not recognised. Looked for: {LOOKED_FOR}."
+                )
+        elif path.is_dir():
+            found = list(in_folder(path))
+        elif path.exists():
+            raise SessionError(f"{safe(str(path))} is neither a file nor a folder.")
+        else:
+            raise SessionError(f"{safe(str(path))} does not exist.")
+    except OSError as error:
+        raise SessionError(f"{safe(str(path))}: cannot be read ({error.strerror}).") from None
+    runs = [one for one in found if one is not None]
+    if not runs:
+        raise SessionError(f"There is no log in {safe(str(path))}. Looked for: {LOOKED_FOR}.")
+    return sorted(runs, key=lambda one: (-one.modified, one.name))
+
+
+def in_folder(top: Path) -> Iterator[Source | None]:
+    """Yield the runs below `top`; links to folders are not followed, so there are no loops."""
+    until = time.monotonic() + MOST_SECONDS
+    count = 0
+    for folder, folders, files in os.walk(top):
+        place = Path(folder)
+        depth = len(place.relative_to(top).parts)
+        folders[:] = sorted(name for name in folders if name not in PASSED_OVER and depth < DEEPEST)
+        for one in in_one_folder(top, place, files):
+            count += 1
+            yield one
+            if count >= MOST_RUNS:
+                return
+        if NAME in files or any(name.startswith("checkpoint-") for name in folders):
+            folders[:] = [name for name in folders if not name.startswith("checkpoint-")]
+        if time.monotonic() > until:
+            return
+
+
+def in_one_folder(top: Path, place: Path, files: list[str]) -> Iterator[Source | None]:
+    """Yield the runs whose logs lie in one folder itself."""
+    name = str(place.relative_to(top)) if place != top else top.name or "."
+    events = [place / file for file in files if "tfevents" in file]
+    if events:
+        newest = max(modified(file) for file in events)
+        yield Source(name, "tensorboard", place, newest)
+    states = [*([place / NAME] if NAME in files else []), *place.glob(f"checkpoint-*/{NAME}")]
+    if states:
+        yield Source(name, "trainer-state", place, max(map(modified, states)))
+    for file in sorted(files):
+        if "tfevents" in file or file == NAME:
+            continue
+        alone = sum(other.endswith((".csv", ".jsonl", ".wandb")) for other in files) == 1
+        yield of_file(place / file, name if alone else f"{name}/{file}".removeprefix("./"))
+
+
+def of_file(path: Path, name: str) -> Source | None:
+    """Return the run that a file is the log of, or None."""
+    kind = kind_of(path)
+    if kind is None:
+        return None
+    return Source(name, kind, path, modified(path))
+
+
+def kind_of(path: Path) -> str | None:
+    """Return the kind of a log file by its name, and by its first bytes where that does not say it."""
+    if "tfevents" in path.name:
+        return "tensorboard"
+    if path.name == NAME:
+        return "trainer-state"
+    return {
+        ".wandb": "wandb", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    }.get(path.suffix.lower())  # fmt: skip
+
+
+def modified(path: Path) -> float:
+    """Return when `path` was last written; 0 where it cannot be seen."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def missing_package(kind: str) -> str:
+    """Return what to install to read logs of `kind`, a sentence; empty where nothing is missing."""
+    package = PACKAGES.get(kind)
+    if package is None or importlib.util.find_spec(package) is not None:
+        return ""
+    return (
+        f'Reading logs of {package} needs the package {package}: `pip install "valtui[{package}]"`.'
+    )
+
+
+def open_reader(source: Source) -> Reader:
+    """Return the reader of a run.
+
+    Raises:
+        SessionError: a package is missing.
+    """
+    missing = missing_package(source.kind)
+    if missing:
+        raise SessionError(missing)
+    kinds: dict[str, type[CsvLog | JsonLines | TrainerState | TensorboardLog | WandbLog]] = {
+        "csv": CsvLog, "jsonl": JsonLines, "trainer-state": TrainerState,
+        "tensorboard": TensorboardLog, "wandb": WandbLog,
+    }  # fmt: skip
+    return kinds[source.kind](source.path)
