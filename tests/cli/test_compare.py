@@ -427,3 +427,21 @@ def test_networks_trained_alike_have_the_same_losses(
 
     assert found["outcome"] == "same-losses"
     assert "have the same losses on the 100 samples" in found["sentence"]
+
+
+def test_markdown_has_a_row_a_run_and_shows_hostile_names_as_they_are(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "a|b](x) `c` <img>"
+    make_session(home, {"batch-32": Preset(), hostile: Preset(batch_size=128)}, steps=400)
+
+    assert main(["compare", "--md"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.startswith("|")]
+    bars = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+    assert len(rows) == 4
+    assert len(bars) == 1
+    assert rows[1] == f"|{' --- |' * (bars.pop() - 1)}"
+    assert not re.search(r"(?<!\\)[`<]", "\n".join(rows))
+    assert not re.search(r"(?<!\\)\]\(", "\n".join(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import stat
 from pathlib import Path
@@ -241,3 +242,74 @@ def test_a_damaged_checkpoint_is_said_by_the_child(
 
     assert export(home, session.id, "--to", "weights", str(tmp_path / "out")) == 1
     assert "no sound checkpoint" in capsys.readouterr().err
+
+
+def test_parquet_holds_what_the_csv_holds(home: Path, tmp_path: Path) -> None:
+    session, (writer, *_) = make_session(home, seeds=(0, 1), steps=60)
+    writer.evaluate(70, 0, math.nan)
+    export(home, session.id, "--to", "csv", str(tmp_path / "csv"))
+
+    assert export(home, session.id, "--to", "parquet", str(tmp_path / "parquet")) == 0
+
+    for name in ("train", "val", "events"):
+        expected = pd.read_csv(tmp_path / "csv" / f"{name}.csv")
+        found = pd.read_parquet(tmp_path / "parquet" / f"{name}.parquet")
+        assert list(found) == list(expected)
+        assert len(found) == len(expected)
+        for column in ("step", "val_loss", "train_loss"):
+            if column in expected:
+                assert found[column].tolist() == pytest.approx(
+                    expected[column].tolist(), nan_ok=True, rel=0, abs=0
+                )
+    assert pd.read_parquet(tmp_path / "parquet" / "val.parquet").step.dtype == "int64"
+
+
+def test_tensorboard_opens_what_was_written(home: Path, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    session, writers = make_session(home, seeds=(0, 1), steps=60)
+
+    assert export(home, session.id, "--to", "tensorboard", str(tmp_path / "tb")) == 0
+
+    for writer in writers:
+        logged = [record for _, record in read_history(writer.run).val if record.seed == 1]
+        events = EventAccumulator(str(tmp_path / "tb" / writer.run.id / "seed-1"))
+        events.Reload()
+        found = events.Scalars("val/loss")
+        assert [event.step for event in found] == [record.step for record in logged]
+        assert [event.value for event in found] == pytest.approx([r.val_loss for r in logged])
+        assert "train/loss" in events.Tags()["scalars"]
+
+
+@pytest.mark.parametrize("to", ["parquet", "tensorboard"])
+def test_the_other_formats_refuse_to_overwrite_too(
+    to: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, _ = make_session(home, ONE, steps=20)
+    assert export(home, session.id, "--to", to, str(tmp_path / "out")) == 0
+    capsys.readouterr()
+
+    assert export(home, session.id, "--to", to, str(tmp_path / "out")) == 2
+    assert "--force" in capsys.readouterr().err
+    assert export(home, session.id, "--to", to, str(tmp_path / "out"), "--force") == 0
+
+
+@pytest.mark.parametrize(
+    ("to", "package"), [("parquet", "pyarrow"), ("tensorboard", "tensorboard")]
+)
+def test_a_missing_package_is_named_with_its_install_line(
+    to: str,
+    package: str,
+    home: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, _ = make_session(home, ONE, steps=20)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == package else real(name, *a)
+    )
+
+    assert export(home, session.id, "--to", to, str(tmp_path)) == 2
+    assert f'pip install "valtui[{to}]"' in capsys.readouterr().err

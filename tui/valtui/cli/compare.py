@@ -13,6 +13,7 @@ from valtui.cli import output
 from valtui.cli.parsing import Parser, add_json, add_session, home_of
 from valtui_trainer.presets.keys import show_value
 from valtui_trainer.session.listing import find_session
+from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
     from valtui.feed import SessionFeed
@@ -37,6 +38,9 @@ def add_arguments(parser: Parser) -> None:
     """Declare what `compare` takes."""
     add_session(parser, run=False)
     add_json(parser)
+    parser.add_argument(
+        "--md", action="store_true", help="print Markdown, for pasting into an issue"
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -53,6 +57,10 @@ def execute(arguments: argparse.Namespace) -> int:
     pairs = pairs_of(feed.runs)
     if arguments.json:
         output.document(describe(feed, figures, pairs))
+        return 0
+    if arguments.md:
+        for line in markdown_lines(feed, figures, pairs):
+            output.line(line)
         return 0
     output.line(feed.spec.question or feed.spec.title)
     output.line()
@@ -80,12 +88,32 @@ def figures_of(feed: SessionFeed) -> list[RunFigures]:
 
 def write_table(figures: list[RunFigures]) -> None:
     """Write the comparison, a row a run."""
+    output.table(header_of(figures), [row_of(one) for one in figures])
+
+
+def header_of(figures: list[RunFigures]) -> list[str]:
+    """Return the names of the comparison's columns."""
     keys = list(figures[0].differs) if figures else []
     accuracy = "accuracy" if all(one.balanced for one in figures) else "balanced accuracy"
-    header = [
+    return [
         "run", *keys, "state", "val loss", "best", "volatility", "in %", "ratio", accuracy, "images/s"
     ]  # fmt: skip
-    output.table(header, [row_of(one) for one in figures])
+
+
+def markdown_lines(feed: SessionFeed, figures: list[RunFigures], pairs: list[Pair]) -> list[str]:
+    """Return the comparison as Markdown."""
+    from valtui import pair_words
+    from valtui.cli.markdown import escaped, table
+
+    said = [f"- {escaped(safe(pair_words.say(pair).sentence))}" for pair in pairs]
+    return [
+        f"**{escaped(safe(feed.spec.question or feed.spec.title))}**",
+        "",
+        *table(header_of(figures), [[safe(cell) for cell in row_of(one)] for one in figures]),
+        "",
+        *([escaped(pair_words.title(pairs)), "", *said, ""] if pairs else []),
+        *(escaped(note) for note in (*NOTES, *(pair_words.NOTE if pairs else ()))),
+    ]
 
 
 def row_of(one: RunFigures) -> list[str]:

@@ -1,8 +1,10 @@
-"""`valtui export`: a session's log as CSV files, or the weights of its runs."""
+"""`valtui export`: a session's log as CSV, Parquet or TensorBoard event files, or the weights of its runs."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 from valtui.cli import output
@@ -14,11 +16,17 @@ from valtui_trainer.session.listing import find_run, find_session, runs_of
 WEIGHT_SUFFIXES = (".pt", ".pth")
 
 
+PACKAGES = {"parquet": "pyarrow", "tensorboard": "tensorboard"}
+
+
 def add_arguments(parser: Parser) -> None:
     """Declare what `export` takes."""
     parser.add_argument("session", metavar="SESSION", help="an id or part of one")
     parser.add_argument("path", metavar="PATH", help="a folder; for one run's weights also a .pt")
-    parser.add_argument("--to", choices=("csv", "weights"), required=True, help="csv or weights")
+    parser.add_argument(
+        "--to", choices=("csv", "parquet", "tensorboard", "weights"), required=True,
+        help="csv, parquet, tensorboard or weights",
+    )  # fmt: skip
     parser.add_argument("--run", metavar="RUN", help="weights: of this run alone")
     parser.add_argument("--seed", metavar="N", type=index, help="weights: of this seed alone")
     parser.add_argument("--force", action="store_true", help="overwrite what is there")
@@ -32,23 +40,57 @@ def execute(arguments: argparse.Namespace) -> int:
         return export_weights(session, path, arguments)
     if arguments.run is not None or arguments.seed is not None:
         raise CommandError("--run and --seed go with --to weights; the CSV holds all of them.", 2)
-    return export_csv(session, path, arguments.force)
+    return export_log(session, path, arguments.to, arguments.force)
 
 
-def export_csv(session: SessionPaths, folder: Path, force: bool) -> int:
-    """Write the log as CSV."""
-    from valtui.export import csv
+def export_log(session: SessionPaths, folder: Path, to: str, force: bool) -> int:
+    """Write the log as tables or event files.
 
+    Raises:
+        CommandError: a package is missing, or the folder cannot be written.
+    """
+    require(PACKAGES.get(to, ""), to)
+    write, targets, unit = writer_of(session, folder, to)
     if folder.exists() and not folder.is_dir():
-        raise CommandError(f"{folder} is a file; name a folder for {', '.join(csv.FILES)}.", 2)
-    refuse_overwriting([folder / name for name in csv.FILES], force)
+        names = ", ".join(target.name for target in targets)
+        raise CommandError(f"{folder} is a file; name a folder for {names}.", 2)
+    refuse_overwriting(targets, force)
     try:
-        written = csv.export_csv(session, folder)
+        written = write(session, folder)
     except OSError as error:
         raise CommandError(f"{folder} cannot be written ({error.strerror}).") from None
-    for name, rows in written.items():
-        output.line(f"{folder / name}  {rows} rows")
+    for name, count in written.items():
+        output.line(f"{folder / name}  {count} {unit}")
     return 0
+
+
+def writer_of(
+    session: SessionPaths, folder: Path, to: str
+) -> tuple[Callable[[SessionPaths, Path], dict[str, int]], list[Path], str]:
+    """Return what writes a log, the files or folders that it writes, and what it counts."""
+    if to == "tensorboard":
+        from valtui.export import tensorboard
+
+        return tensorboard.export_tensorboard, tensorboard.folders_of(session, folder), "scalars"
+    if to == "parquet":
+        from valtui.export import parquet
+
+        return parquet.export_parquet, [folder / name for name in parquet.FILES], "rows"
+    from valtui.export import csv
+
+    return csv.export_csv, [folder / name for name in csv.FILES], "rows"
+
+
+def require(package: str, extra: str) -> None:
+    """Refuse where a package that is needed is missing.
+
+    Raises:
+        CommandError: with the line that installs it.
+    """
+    if package and importlib.util.find_spec(package) is None:
+        raise CommandError(
+            f'writing this needs the package {package}: `pip install "valtui[{extra}]"`.', 2
+        )
 
 
 def export_weights(session: SessionPaths, path: Path, arguments: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ COMMANDS = {
     "probe": ("probe", "train arms from a run's checkpoint: what would calm it"),
     "prove": ("prove", "train an arm or remedy beside its control until it is decided"),
     "watch": ("watch", "other tools' logs on this screen: TensorBoard, wandb, CSV, …"),
-    "export": ("export", "write a session's log as CSV, or its weights"),
+    "export": ("export", "write a session's log as CSV, Parquet or event files, or its weights"),
     "doctor": ("doctor", "check this machine: PyTorch, CUDA, terminal, disk, locks"),
 }
 INTERRUPTED = 130

@@ -30,6 +30,8 @@ def doing(run: RunFeed) -> str:
         return f"{status.health}: {status.phase}"
     if status.ended:
         return status.reason
+    if status.state == "WATCHED":
+        return status.phase.removeprefix("watched").lstrip(", ")
     if status.state in ("RUNNING", "PAUSED"):
         left = f"{texts.duration(status.left)} left" if status.left is not None else ""
         speed = texts.rate(status.rate) if status.rate and math.isfinite(status.rate) else ""
