@@ -10,6 +10,7 @@ import msgspec
 
 from valtui import texts
 from valtui.cli import output
+from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_json, add_session, home_of
 from valtui.cli.presets import base_of
 from valtui.cli.sessions import describe_status
@@ -32,11 +33,17 @@ def add_arguments(parser: Parser) -> None:
     """Declare what `show` takes."""
     add_session(parser)
     add_json(parser)
+    parser.add_argument(
+        "--command", dest="repeat", action="store_true",
+        help="print the command line that repeats each run, and nothing else",
+    )  # fmt: skip
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Show the session, or one of its runs; 2 if one of them cannot be read, after the others."""
     session = find_session(home_of(arguments), arguments.session)
+    if arguments.repeat:
+        return write_commands(session, arguments.run)
     found = describe(session, arguments.run)
     if arguments.json:
         output.document(found)
@@ -47,6 +54,23 @@ def execute(arguments: argparse.Namespace) -> int:
     for problem in problems:
         output.complain(problem)
     return 2 if problems else 0
+
+
+def write_commands(session: SessionPaths, wanted: str | None) -> int:
+    """Write the command that repeats a run, or those of all; 2 if one has none, after the others."""
+    from valtui.cli.repeating import command_of
+
+    chosen = find_run(session, wanted).id if wanted is not None else None
+    library, code = Library.open(), 0
+    for _, spec in runs_of(session):
+        if chosen not in (None, spec.id):
+            continue
+        try:
+            output.line(command_of(spec, library))
+        except CommandError as error:
+            output.complain(str(error))
+            code = 2
+    return code
 
 
 def describe(session: SessionPaths, wanted: str | None = None) -> Entry:
