@@ -45,6 +45,7 @@ class Recorder:
 
     Attributes:
         path: the session's folder; None where nothing can be recorded.
+        evaluations: that were logged so far.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Recorder:
             loss: from logits (b, c) and labels (b,) to losses (b,), for `evaluate`; None: cross-entropy.
         """
         self.path: Path | None = None
+        self.evaluations = 0
         self._pid = os.getpid()
         self._loss = loss
         self._steps_per_epoch = steps_per_epoch or 0
@@ -362,6 +364,7 @@ class Recorder:
         fits = row is None or len(row) == self._columns
         log.describe()
         log.val(record, row if fits else None)
+        self.evaluations += 1
         if not fits:
             raise ValueError(DIFFERS)
 

@@ -1,0 +1,134 @@
+"""The callbacks for Lightning and the Hugging Face Trainer, in the real libraries."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from valtui_trainer.session.history import History, read_history
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.listing import runs_of, session_names, statuses
+from valtui_trainer.session.records import RunSpec
+
+LIGHTNING = """
+    import {package} as lightning, torch
+    from torch import nn
+    from torch.utils.data import DataLoader, TensorDataset
+    from valtui_trainer.recorder.lightning import RecorderCallback
+
+    class Module(lightning.LightningModule):
+        def __init__(self, lr=0.1):
+            super().__init__()
+            self.save_hyperparameters()
+            self.layer = nn.Linear(4, {outputs})
+
+        def forward(self, images):
+            return self.layer(images)
+
+        def training_step(self, batch, index):
+            {fail}
+            return nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+        def validation_step(self, batch, index):
+            self.log("val_loss", nn.functional.cross_entropy(self(batch[0]), batch[1]))
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), lr=self.hparams.lr)
+
+    data = TensorDataset(torch.randn(32, 4), torch.arange(32) % 3)
+    trainer = lightning.Trainer(
+        max_epochs=4, logger=False, enable_progress_bar=False, enable_model_summary=False,
+        accelerator="cpu", enable_checkpointing=False, callbacks=[RecorderCallback("theirs")],
+    )
+    trainer.fit(Module(), DataLoader(data, 8, shuffle=True), DataLoader(data, 16))
+"""
+
+HUGGING_FACE = """
+    import torch
+    from torch import nn
+    from transformers import Trainer, TrainingArguments
+    from valtui_trainer.recorder.huggingface import RecorderCallback
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, pixel_values=None, labels=None):
+            logits = self.layer(pixel_values)
+            loss = nn.functional.cross_entropy(logits, labels) if labels is not None else None
+            return {"loss": loss, "logits": logits}
+
+    data = [{"pixel_values": torch.randn(4), "labels": int(i % 3)} for i in range(32)]
+    arguments = TrainingArguments(
+        "hf", num_train_epochs=4, per_device_train_batch_size=8, eval_strategy="steps", eval_steps=4,
+        logging_steps=1, save_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True,
+    )
+    Trainer(
+        Net(), arguments, train_dataset=data, eval_dataset=data[:16],
+        callbacks=[RecorderCallback("theirs")],
+    ).train()
+"""
+
+
+def recorded(program: str, place: Path, home: Path) -> tuple[str, RunSpec, History, str]:
+    """Let a program train; return the run's state, what it is, what was recorded, and what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=place, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert session_names(home), done.stderr[-2000:]
+    session = SessionPaths(home / "sessions" / session_names(home)[0])
+    ((run, spec),) = runs_of(session)
+    return statuses(session)[spec.id].state, spec, read_history(run), done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", ["lightning", "pytorch_lightning"])
+def test_one_line_records_a_fit_of_lightning_with_its_lenses(
+    package: str, home: Path, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    program = LIGHTNING.format(package=package, outputs=3, fail="pass")
+
+    state, spec, history, said = recorded(program, tmp_path, home)
+
+    assert (state, spec.recorded) == ("DONE", {"lr": 0.1}), said
+    assert [record.step for _, record in history.val] == [4, 8, 12, 16]
+    assert [record.epoch for _, record in history.val] == [1.0, 2.0, 3.0, 4.0]
+    assert all(record.row is not None for _, record in history.val)
+    assert all(record.train_eval_loss is not None for _, record in history.val)
+    assert history.train[-1].step == 16
+    assert history.train[-1].learning_rate == 0.1
+
+
+@pytest.mark.slow
+def test_a_fit_that_fails_is_noted_with_its_reason(home: Path, tmp_path: Path) -> None:
+    if importlib.util.find_spec("lightning") is None:
+        pytest.skip("lightning is not installed")
+    program = LIGHTNING.format(package="lightning", outputs=3, fail="raise ValueError('no')")
+
+    state, _, _, said = recorded(program, tmp_path, home)
+
+    assert state == "FAILED"
+    assert "ValueError: no" in said
+
+
+@pytest.mark.slow
+def test_one_line_records_a_training_of_hugging_face(home: Path, tmp_path: Path) -> None:
+    if importlib.util.find_spec("transformers") is None:
+        pytest.skip("transformers is not installed")
+
+    state, spec, history, said = recorded(HUGGING_FACE, tmp_path, home)
+
+    assert state == "DONE", said
+    assert spec.recorded["per_device_train_batch_size"] == 8
+    assert [record.step for _, record in history.val] == [4, 8, 12, 16]
+    assert all(record.row is not None for _, record in history.val)
+    assert history.train[-1].step == 16
