@@ -49,7 +49,7 @@ def test_a_log_that_its_own_library_wrote_is_read_whole(
     if name in ("tensorboard", "wandb"):
         assert found["val_loss_last_window"]["mean"] == pytest.approx(2.1)
         assert found["accuracy_last_window"]["mean"] == pytest.approx(6.5 / 12)
-    if name == "lightning":
+    if name in ("lightning", "wandb"):
         shown = json.loads(valtui("show", "--json", cwd=tmp_path).stdout)
         assert shown["runs"][0]["settings"] == {"lr": 0.1}
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import pilot as textual_pilot
+from textual._wait import wait_for_idle
 from textual.app import App
 from textual.pilot import Pilot
 
@@ -33,6 +35,7 @@ PRESETS = {
     "batch-512": Preset(batch_size=512),
 }
 TRAINER = 4242
+LONGEST_PAUSE = 0.1
 
 
 @dataclass
@@ -86,6 +89,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare_screen, "REFRESH_SECONDS", 0.05)
     monkeypatch.setattr(home_screen, "REFRESH_SECONDS", 0.1)
     monkeypatch.setattr(sessions_screen, "REFRESH_SECONDS", 0.1)
+
+
+@pytest.fixture(autouse=True)
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a pause end soon: an app that looks for news this often never seems idle."""
+    monkeypatch.setattr(textual_pilot, "wait_for_idle", lambda *_: wait_for_idle(0, LONGEST_PAUSE))
 
 
 @pytest.fixture(autouse=True)

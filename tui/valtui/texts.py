@@ -64,6 +64,11 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
+def samples_words(count: int) -> str:
+    """Return how many validation samples there are, or that only means over them are known."""
+    return counted(count, "validation sample") if count else "no losses by sample"
+
+
 def share(fraction: float) -> str:
     """Return a share in whole percent."""
     return f"{100 * fraction:.0f} %".replace("-0 %", "0 %").replace("-", "−")

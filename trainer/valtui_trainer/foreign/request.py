@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from pathlib import Path
@@ -9,10 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from valtui_trainer.foreign.csv_log import CsvLog
 from valtui_trainer.foreign.grouping import Group, grouped
 from valtui_trainer.foreign.points import Options, Source
-from valtui_trainer.foreign.recognise import missing_package, sources
+from valtui_trainer.foreign.recognise import missing_package, open_reader, sources
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.create import create_session, run_id
 from valtui_trainer.session.documents import read_document, write_document
@@ -25,6 +25,7 @@ from valtui_trainer.session.safe import safe
 from valtui_trainer.session.state import supervisor_alive
 
 MOST_RUNS = 9
+TELL_SETTINGS = frozenset({"csv", "wandb"})
 NAME = "watch.json"
 
 
@@ -171,9 +172,14 @@ def run_of(
 
 
 def settings_of(group: Group) -> dict[str, Any]:
-    """Return the hyperparameters that lie beside a log in a file of their own."""
+    """Return the hyperparameters that a log, or a file beside it, tells before its first figures."""
     source = group.seeds[0][1]
-    return CsvLog(source.path).settings() if source.kind == "csv" else {}
+    if source.kind not in TELL_SETTINGS:
+        return {}
+    reader = open_reader(source)
+    with contextlib.suppress(SessionError):
+        reader.read(1)
+    return reader.settings()
 
 
 def common(group: Group) -> Path:

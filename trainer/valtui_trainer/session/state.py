@@ -79,6 +79,16 @@ class RunStatus:
         """Return the fraction of steps done, 0 to 1."""
         return min(1.0, self.step / self.total) if self.total else 0.0
 
+    @property
+    def endless(self) -> bool:
+        """Tell whether steps are done and nobody knows of how many."""
+        return self.step > 0 and not self.total
+
+    @property
+    def far(self) -> str:
+        """Return how far the run is, in words: a percentage, or the step where the end is unknown."""
+        return f"step {self.step:,}" if self.endless else f"{100 * self.progress:.0f} %"
+
 
 def supervisor_alive(session: SessionPaths) -> bool:
     """Tell whether a supervisor holds the session's lock."""

@@ -116,7 +116,7 @@ def write(found: Causes, session: str) -> None:
     seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
     output.line(
         f"{found.run}  {texts.counted(found.evaluations, 'evaluation')} ({span_words(found)}), {seeds}, "
-        f"{texts.counted(found.samples, 'validation image')}"
+        f"{texts.samples_words(found.samples)}"
     )
     output.line(f"  {found.sentence}")
     output.line(

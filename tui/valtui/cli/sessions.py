@@ -69,8 +69,8 @@ def execute(arguments: argparse.Namespace) -> int:
         output.table(
             ("session", "started (UTC)", "state", "size", "runs"),
             [
-                (one["id"], one["started"], told(one), size(one["bytes"]), progress(one))
-                for one in sessions
+                (one["id"], one["started"], told(one), size(one["bytes"]), progress(summary))
+                for one, summary in zip(sessions, readable, strict=True)
             ],
         )
     else:
@@ -128,11 +128,9 @@ def describe_status(status: RunStatus) -> dict[str, Any]:
     }
 
 
-def progress(session: dict[str, Any]) -> str:
-    """Return the runs of a session on one line."""
-    return ", ".join(
-        f"{run['id']} {told(run)} {100 * run['progress']:.0f} %" for run in session["runs"]
-    )
+def progress(summary: SessionSummary) -> str:
+    """Return the runs of a session, and how far they are, on one line."""
+    return ", ".join(f"{name} {status.told} {status.far}" for name, status in summary.runs)
 
 
 def told(one: dict[str, Any]) -> str:

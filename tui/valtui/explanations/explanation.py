@@ -44,5 +44,5 @@ def extent(causes: Causes) -> str:
     return (
         f"{texts.counted(causes.evaluations, 'evaluation')} (epochs {causes.first_epoch:.3g} to "
         f"{causes.last_epoch:.3g}) of {seeds} seed{'s' if seeds != 1 else ''}, "
-        f"{causes.samples:,} validation samples"
+        f"{texts.samples_words(causes.samples)}"
     )

@@ -66,7 +66,7 @@ def volatility_words(causes: Causes) -> str:
     """Return what was looked at and how much it jumps."""
     what = (
         f"{span_words(causes)}: {texts.counted(causes.evaluations, 'evaluation')} × "
-        f"{texts.counted(len(causes.seeds), 'seed')}, {texts.counted(causes.samples, 'sample')}"
+        f"{texts.counted(len(causes.seeds), 'seed')}, {texts.samples_words(causes.samples)}"
     )
     if causes.relative.constant:
         return f"{what}; no fluctuation"

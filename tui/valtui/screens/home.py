@@ -228,7 +228,5 @@ def session_detail(summary: SessionSummary) -> str:
     """Return two lines about a session."""
     from valtui_trainer.session.safe import safe
 
-    runs = ", ".join(
-        f"{name} {status.told} {100 * status.progress:.0f} %" for name, status in summary.runs
-    )
+    runs = ", ".join(f"{name} {status.told} {status.far}" for name, status in summary.runs)
     return safe(summary.spec.question or summary.spec.title) + "\n" + safe(runs)

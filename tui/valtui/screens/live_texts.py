@@ -109,8 +109,10 @@ def run_row(
         level=f"val {texts.level(figures.level)}" if known and figures else "",
         volatility=f"vol {texts.percent(figures.relative)}" if known and figures else "",
         course=spark(curves.recent, COURSE) if curves else "",
-        progress=status.progress,
-        doing="  ".join(filter(None, (from_words(run), doing(run)))),
+        progress=None if status.endless else status.progress,
+        doing="  ".join(
+            filter(None, (status.far if status.endless else "", from_words(run), doing(run)))
+        ),
     )
 
 

@@ -193,9 +193,16 @@ def started(summary: SessionSummary) -> str:
     return safe(summary.spec.created.replace("T", " ").removesuffix("Z"))
 
 
+def far(summary: SessionSummary) -> str:
+    """Return how far the runs are on the whole; nothing where the end of none is known."""
+    known = [status.progress for _, status in summary.runs if not status.endless]
+    if not known and summary.runs:
+        return ""
+    return f"{100 * sum(known) / max(1, len(known)):.0f} %"
+
+
 def row_of(summary: SessionSummary, size: int) -> tuple[str, ...]:
     """Return the cells of one session that takes `size` bytes."""
-    progress = [status.progress for _, status in summary.runs] or [0.0]
     presets = [safe(name) for name, _ in summary.runs]
     return (
         started(summary),
@@ -204,6 +211,6 @@ def row_of(summary: SessionSummary, size: int) -> tuple[str, ...]:
         ", ".join(presets)
         if len(presets) <= 3
         else f"{', '.join(presets[:3])}, +{len(presets) - 3}",
-        f"{100 * sum(progress) / len(progress):.0f} %",
+        far(summary),
         texts.size(size),
     )

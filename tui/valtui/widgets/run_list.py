@@ -34,6 +34,7 @@ class RunRow:
         number: its key, from 1.
         overlaid: whether its lines stay when another preset is focused.
         wrong: whether the state asks for attention.
+        progress: from 0 to 1; None where nobody knows the end.
     """
 
     number: int
@@ -45,7 +46,7 @@ class RunRow:
     level: str
     volatility: str
     course: str
-    progress: float
+    progress: float | None
     doing: str
 
 
@@ -173,10 +174,11 @@ class RunList(Widget):
         below = Text(no_wrap=True, overflow="ellipsis", end="")
         below.append("   ")
         below.append(f"{STATE_SIGNS.get(row.state, '○')} {row.state.lower():<8} ", wrong)
-        filled = round(BAR * row.progress)
-        below.append("━" * filled, colour)
-        below.append("─" * (BAR - filled), dim)
-        below.append(f" {100 * row.progress:3.0f} %  ", dim)
+        if row.progress is not None:
+            filled = round(BAR * row.progress)
+            below.append("━" * filled, colour)
+            below.append("─" * (BAR - filled), dim)
+            below.append(f" {100 * row.progress:3.0f} %  ", dim)
         below.append(row.doing, wrong)
         room = width - below.cell_len - 2
         if row.course and room >= SHORTEST_COURSE:
