@@ -231,6 +231,11 @@ class RunCurves:
         )
 
 
+def first_axis(runs: Sequence[RunFeed]) -> Axis:
+    """Return what x is at first: epochs, or steps where some program does not tell its epochs."""
+    return "step" if any(run.unit == "step" for run in runs) else "epoch"
+
+
 def mark_forks(curves: Sequence[RunCurves]) -> None:
     """Mark on each run's line where others of `curves` begin from it."""
     forks = [one.run.spec.fork for one in curves if one.run.spec.fork is not None]

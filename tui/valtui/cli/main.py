@@ -29,6 +29,7 @@ COMMANDS = {
     "prove": ("prove", "train an arm or remedy beside its control until it is decided"),
     "watch": ("watch", "other tools' logs on this screen: TensorBoard, wandb, CSV, …"),
     "export": ("export", "write a session's log as CSV, Parquet or event files, or its weights"),
+    "report": ("report", "a session as one page to hand on: curves, verdicts, settings"),
     "doctor": ("doctor", "check this machine: PyTorch, CUDA, terminal, disk, locks"),
 }
 INTERRUPTED = 130

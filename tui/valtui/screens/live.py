@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from valtui.curves import Axis, RunCurves, mark_forks
+from valtui.curves import Axis, RunCurves, first_axis, mark_forks
 from valtui.feed import RunFeed, SessionFeed
 from valtui.figures import RunFigures, compare
 from valtui.first_read import one_blas_thread
@@ -23,7 +23,6 @@ from valtui.screens.base import KeysFooter
 from valtui.screens.live_cursor import CursorCommands
 from valtui.screens.live_texts import (
     AXIS_LABELS,
-    first_axis,
     head_line,
     panel_title,
     run_row,

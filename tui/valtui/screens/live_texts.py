@@ -72,11 +72,6 @@ def y_format(what: str) -> Any:
     return axes.share_percent if what == "accuracy" else axes.number
 
 
-def first_axis(runs: Sequence[RunFeed]) -> Axis:
-    """Return what x is at first: epochs, or steps where some program does not tell its epochs."""
-    return "step" if any(run.unit == "step" for run in runs) else "epoch"
-
-
 def x_end(runs: Sequence[RunFeed], axis: Axis) -> float | None:
     """Return where x will end, so that the axis need not grow; unknown for time."""
     if axis == "time":
