@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -205,3 +207,55 @@ def test_the_users_own_code_needs_a_word(ask: Ask) -> None:
 
 def test_versions_that_matter_are_kept() -> None:
     assert {"torch", "numpy"} <= set(plan.versions())
+
+
+# --- grids ---------------------------------------------------------------------------------------
+
+
+def test_a_grid_is_every_combination_each_run_named_after_its_values(ask: Ask) -> None:
+    found = ask("batch-32", grid=("learning_rate=1e-3,0.01", "model.dropout=0,0.25"))
+
+    assert [spec.id for spec in found.runs] == [
+        "batch-32~learning-rate-0.001~dropout-0",
+        "batch-32~learning-rate-0.001~dropout-0.25",
+        "batch-32~learning-rate-0.01~dropout-0",
+        "batch-32~learning-rate-0.01~dropout-0.25",
+    ]
+    assert [(s.preset.learning_rate, s.preset.model.dropout) for s in found.runs] == [
+        (1e-3, 0), (1e-3, 0.25), (0.01, 0), (0.01, 0.25)
+    ]  # fmt: skip
+    assert {spec.preset_name for spec in found.runs} == {"batch-32"}
+    assert found.session.title == "batch-32, learning_rate × model.dropout"
+
+
+def test_a_grid_goes_over_each_preset_of_a_study_and_takes_lists(ask: Ask) -> None:
+    found = ask("batch-size", grid=('eval_every=["1 epoch","50 steps"]',))
+
+    assert len(found.runs) == 6
+    assert found.runs[1].id == "batch-32~eval-every-50-steps"
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "words"),
+    [
+        (("batch-32",), {"grid": ("batch_size",)}, "has no values"),
+        (("batch-32",), {"grid": ("batch_size=",)}, "has no values"),
+        (("batch-32",), {"grid": ("batch_size=1,,2",)}, "a value is missing beside a comma"),
+        (("batch-32",), {"grid": ("batch_size=[1,",)}, "this is no JSON list"),
+        (("batch-32",), {"grid": ("batch_size=[]",)}, "the list is empty"),
+        (("batch-32",), {"grid": ("batch_size=8,16,8",)}, "batch_size: 8 stands there twice"),
+        (("batch-32",), {"grid": ("batchsize=8",)}, "did you mean 'batch_size'"),
+        (("batch-32",), {"grid": ("batch_size=8,few",)}, "--grid: batch_size = 'few' is not possible"),
+        (("batch-32",), {"grid": ("batch_size=8,0",)}, "at least 1"),
+        (("batch-32",), {"grid": ("batch_size=8", "batch_size=9")}, "is given twice"),
+        (("batch-32",), {"grid": ("seeds=1,2",)}, "use --seeds N"),
+        (("batch-32",), {"grid": ("epochs=1,2",), "epochs": 3.0}, "both set and in the grid"),
+        (("batch-32",), {"grid": ("batch_size=1,2,3,4,5,6,7,8,9,10",)}, "10 presets are too many"),
+        (("batch-size",), {"grid": ("batch_size=8,16",)}, "--grid batch_size: the study"),
+    ],
+)  # fmt: skip
+def test_a_grid_that_cannot_be_is_refused_by_name(
+    ask: Ask, names: tuple[str, ...], options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(PresetError, match=re.escape(words)):
+        ask(*names, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -28,12 +28,17 @@ PLANTED = "planted-"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A resolved preset with its name, its file, and the place it came from."""
+    """A resolved preset with its name, its file, and the place it came from.
+
+    Attributes:
+        variant: what was changed of it for one run, as its run's id says it behind the name.
+    """
 
     name: str
     preset: Preset
     path: Path
     place: str
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +173,7 @@ def with_settings(named: Named, assignments: dict[str, object]) -> Named:
     table: Table = msgspec.to_builtins(named.preset)
     for key, value in assignments.items():
         table = assign(table, key, value)
-    return refuse_fault(
-        Named(named.name, convert(table, Preset, "--set"), named.path, named.place), "--set"
-    )
+    return refuse_fault(replace(named, preset=convert(table, Preset, "--set")), "--set")
 
 
 def refuse_fault(named: Named, where: str = "") -> Named:
@@ -199,8 +202,10 @@ def refuse_fault(named: Named, where: str = "") -> Named:
     )
 
 
-def refuse_varied(study: NamedStudy, presets: list[Preset], keys: list[str]) -> None:
-    """Refuse to set a key that the study itself varies.
+def refuse_varied(
+    study: NamedStudy, presets: list[Preset], keys: list[str], option: str = "--set"
+) -> None:
+    """Refuse to set a key that the study itself varies; `option` is what asks for it.
 
     Raises:
         PresetError: naming the key and the values it takes.
@@ -209,7 +214,7 @@ def refuse_varied(study: NamedStudy, presets: list[Preset], keys: list[str]) -> 
     for key in keys:
         if key in varied:
             raise PresetError(
-                f"--set {key}: the study {study.name!r} varies {key} itself; "
+                f"{option} {key}: the study {study.name!r} varies {key} itself; "
                 "run one of its presets instead, or leave the setting out."
             )
 

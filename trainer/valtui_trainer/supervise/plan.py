@@ -18,6 +18,7 @@ from valtui_trainer.session.layout import session_id, utc_now
 from valtui_trainer.session.machine import host
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.supervise.devices import choose_device, runs_at_once, threads_per_run
+from valtui_trainer.supervise.grid import combinations, over_grid, parse_grid, refuse_twice
 
 PACKAGES = ("valtui", "torch", "torchvision", "numpy", "textual")
 MOST_RUNS = 9
@@ -31,11 +32,13 @@ class Request:
     Attributes:
         names: a study, or presets, by name or path.
         assignments: texts of `--set`.
+        grid: texts of `--grid`; each preset is trained with every combination of their values.
         profile: whether each run records where the time of some of its first steps goes.
     """
 
     names: tuple[str, ...]
     assignments: tuple[str, ...] = ()
+    grid: tuple[str, ...] = ()
     seeds: int | None = None
     epochs: float | None = None
     data: str | None = None
@@ -63,21 +66,28 @@ def make_plan(request: Request, library: Library) -> Plan:
     study, presets = members(request.names, library)
     settings = dict(parse_assignment(text) for text in request.assignments)
     settings.update(named_settings(request))
+    grid = parse_grid(request.grid)
+    refuse_twice(grid, settings)
     if study is not None:
-        refuse_varied(study, [named.preset for named in presets], list(settings))
-    presets = [with_settings(named, settings) for named in presets]
+        varied = [named.preset for named in presets]
+        refuse_varied(study, varied, list(settings))
+        refuse_varied(study, varied, list(grid), "--grid")
+    refuse_too_many(len(presets) * combinations(grid))
+    presets = over_grid([with_settings(named, settings) for named in presets], grid)
     device = choose_device(request.device)
     for named in presets:
         check_preset(named, device, request.allow_code)
     parallel = runs_at_once(device, len(presets), request.parallel)
-    title = study.name if study else "+".join(named.name for named in presets)
+    title = study.name if study else "+".join(dict.fromkeys(named.name for named in presets))
+    if grid:
+        title += f", {' × '.join(grid)}"
     session = SessionSpec(
         id=session_id(title),
         created=utc_now(),
         title=title,
         study=study.name if study else None,
         question=study.study.question if study else "",
-        presets=[named.name for named in presets],
+        presets=[named.name + named.variant for named in presets],
         device=device,
         parallel=parallel,
         host=host(),
@@ -108,7 +118,7 @@ def make_run(
     """Return the run of one preset in `session`."""
     seeds = list(named.preset.seed_list())
     return RunSpec(
-        id=run_id(named.name, taken, seeds),
+        id=run_id(named.name + named.variant, taken, seeds),
         preset_name=named.name,
         preset=named.preset,
         seeds=seeds,
@@ -135,11 +145,17 @@ def members(names: tuple[str, ...], library: Library) -> tuple[NamedStudy | None
     if len(set(names)) < len(names):
         raise PresetError("The same preset is named twice; use --seeds to train it more than once.")
     presets = [library.preset(name) for name in names]
-    if len(presets) > MOST_RUNS:
-        raise PresetError(
-            f"{len(presets)} presets are too many for one screen; at most {MOST_RUNS}."
-        )
     return None, presets
+
+
+def refuse_too_many(count: int) -> None:
+    """Refuse more presets than a session shows.
+
+    Raises:
+        PresetError: with how many they are.
+    """
+    if count > MOST_RUNS:
+        raise PresetError(f"{count:,} presets are too many for one screen; at most {MOST_RUNS}.")
 
 
 def named_settings(request: Request) -> dict[str, object]:

@@ -30,6 +30,13 @@ def add_arguments(parser: Parser) -> None:
         default=[],
         help="a setting for all presets, such as batch_size=64 or model.dropout=0.25; repeatable",
     )
+    parser.add_argument(
+        "--grid",
+        metavar="KEY=V1,V2,…",
+        action="append",
+        default=[],
+        help="train every preset with each of these values; several grids: with every combination",
+    )
     parser.add_argument("--seeds", metavar="N", type=count, help="seeds of each preset")
     parser.add_argument("--epochs", metavar="N", type=positive, help="passes over the training set")
     parser.add_argument("--data", metavar="NAME|PATH", help="a data set by name, .npz, or folder")
@@ -63,6 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
     request = Request(
         names=tuple(arguments.names),
         assignments=tuple(arguments.assignments),
+        grid=tuple(arguments.grid),
         seeds=arguments.seeds,
         epochs=arguments.epochs,
         data=arguments.data,

@@ -10,10 +10,10 @@ import msgspec
 
 from valtui import texts
 from valtui.cli import output
-from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_json, add_session, home_of
 from valtui.cli.presets import base_of
 from valtui.cli.sessions import describe_status
+from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.keys import difference, show_value
 from valtui_trainer.presets.library import Library
 from valtui_trainer.session.described import described, is_ours, varying
@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def write_commands(session: SessionPaths, wanted: str | None) -> int:
     """Write the command that repeats a run, or those of all; 2 if one has none, after the others."""
-    from valtui.cli.repeating import command_of
+    from valtui_trainer.supervise.repeating import command_of
 
     chosen = find_run(session, wanted).id if wanted is not None else None
     library, code = Library.open(), 0
@@ -67,7 +67,7 @@ def write_commands(session: SessionPaths, wanted: str | None) -> int:
             continue
         try:
             output.line(command_of(spec, library))
-        except CommandError as error:
+        except PresetError as error:
             output.complain(str(error))
             code = 2
     return code

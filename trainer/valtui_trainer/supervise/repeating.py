@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from valtui.cli.output import CommandError
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.keys import difference, parse_value
 from valtui_trainer.presets.library import BASE, Library
@@ -22,13 +21,13 @@ def command_of(spec: RunSpec, library: Library) -> str:
     They hold as long as the preset that they name stays what it is.
 
     Raises:
-        CommandError: another program trains it, or it goes on from a checkpoint.
+        PresetError: another program trains it, or it goes on from a checkpoint.
     """
     if of_another(spec):
-        raise CommandError(of_another(spec), 2)
+        raise PresetError(of_another(spec))
     if spec.fork is not None:
-        raise CommandError(
-            f"{spec.id} goes on from a checkpoint of {spec.fork.run}; no command begins there.", 2
+        raise PresetError(
+            f"{spec.id} goes on from a checkpoint of {spec.fork.run}; no command begins there."
         )
     name, base = based_on(spec, library)
     changed = dict(difference(spec.preset, base))
@@ -52,7 +51,7 @@ def based_on(spec: RunSpec, library: Library) -> tuple[str, Preset]:
             return name, library.preset(name).preset
         except PresetError:
             continue
-    raise CommandError(f"neither the preset {spec.preset_name} nor {BASE} is there any more.", 2)
+    raise PresetError(f"neither the preset {spec.preset_name} nor {BASE} is there any more.")
 
 
 def spelled(value: Any) -> str:

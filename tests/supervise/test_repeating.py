@@ -10,12 +10,12 @@ import pytest
 
 from support.sessions import make_session
 from valtui.cli.main import main
-from valtui.cli.repeating import command_of
 from valtui_trainer.presets.keys import recipe
 from valtui_trainer.presets.library import Library
 from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.supervise.plan import Request, make_plan
+from valtui_trainer.supervise.repeating import command_of
 
 
 def planned(*words: str) -> RunSpec:
