@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from valtui.series import Array, SeedSeries, Table, ValMatrix
+from valtui_trainer.session.about import read_about
 from valtui_trainer.session.described import is_ours, status_of
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
@@ -256,6 +257,7 @@ class SessionFeed:
     """Follows one session and all its runs, those added later too.
 
     Attributes:
+        name: that a person gave it.
         no_room: the disk of the session is full.
         elsewhere: the host that trains it, if that is another one.
     """
@@ -275,6 +277,7 @@ class SessionFeed:
         self.supervised = False
         self.gone = False
         self.no_room = False
+        self.name = ""
         self.elsewhere = spec.host if lives_elsewhere(paths.folder, spec.host) else ""
         self._observer = Observer()
         self._waiting = Waiting(paths)
@@ -355,6 +358,7 @@ class SessionFeed:
             ]
             self._known = {run.id for run in self.runs}
         self.supervised = supervisor_alive(self.paths)
+        self.name = read_about(self.paths).name
         self._waiting.look()
         for run in self.runs:
             found = self._observer.observe(run.paths, self.supervised)
@@ -364,7 +368,7 @@ class SessionFeed:
         return before != self._told()
 
     def _told(self) -> tuple[object, ...]:
-        return self.warning, self.no_room, *((run.id, run.status) for run in self.runs)
+        return self.warning, self.no_room, self.name, *((run.id, run.status) for run in self.runs)
 
     @property
     def ended(self) -> bool:

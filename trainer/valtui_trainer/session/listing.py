@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from valtui_trainer.session.about import NOTHING, About, matches, read_about
 from valtui_trainer.session.described import status_of
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
@@ -22,6 +23,24 @@ class SessionSummary:
     paths: SessionPaths
     spec: SessionSpec
     runs: tuple[tuple[str, RunStatus], ...]
+    about: About = NOTHING
+
+    @property
+    def title(self) -> str:
+        """Return the name that a person gave it, or else what it trains."""
+        return self.about.name or self.spec.title
+
+    def fits(self, wanted: str) -> bool:
+        """Tell whether all words of `wanted` stand in its names, note, question, presets, host or date."""
+        spec = self.spec
+        return matches(
+            wanted,
+            (
+                self.paths.id, self.about.name, self.about.note, spec.title, spec.study or "",
+                spec.question, spec.host, spec.device, spec.created, self.told,
+                *spec.presets, *(name for name, _ in self.runs),
+            ),
+        )  # fmt: skip
 
     @property
     def state(self) -> str:
@@ -70,7 +89,7 @@ def summarise(paths: SessionPaths) -> SessionSummary | None:
         runs = tuple(statuses(paths).items())
     except (SessionError, OSError):
         return None
-    return SessionSummary(paths, spec, runs)
+    return SessionSummary(paths, spec, runs, read_about(paths))
 
 
 def statuses(session: SessionPaths, supervised: bool | None = None) -> dict[str, RunStatus]:
@@ -120,7 +139,7 @@ def runs_of(session: SessionPaths, skip_damaged: bool = False) -> list[tuple[Run
 
 
 def find_session(home: Path, wanted: str | None) -> SessionPaths:
-    """Return the session a person means: the newest, an id, or an unambiguous part of one.
+    """Return the session a person means: the newest, an id, a name, or an unambiguous part of an id.
 
     Raises:
         SessionError: there is none, or several fit.
@@ -135,7 +154,7 @@ def find_session(home: Path, wanted: str | None) -> SessionPaths:
     elif wanted in names:
         chosen = wanted
     else:
-        fitting = [name for name in names if wanted in name]
+        fitting = named(home, names, wanted) or [name for name in names if wanted in name]
         if not fitting:
             raise SessionError(f"No session {wanted!r} in {home}. `valtui sessions` lists them.")
         if len(fitting) > 1:
@@ -147,6 +166,16 @@ def find_session(home: Path, wanted: str | None) -> SessionPaths:
     paths = SessionPaths(home / "sessions" / chosen)
     check_own(paths.folder)
     return paths
+
+
+def named(home: Path, names: list[str], wanted: str) -> list[str]:
+    """Return those of the sessions that a person called `wanted`, in whatever case."""
+    folders = home / "sessions"
+    return [
+        name
+        for name in names
+        if read_about(SessionPaths(folders / name)).name.casefold() == wanted.casefold()
+    ]
 
 
 def find_run(session: SessionPaths, wanted: str) -> RunPaths:

@@ -53,13 +53,14 @@ def execute(arguments: argparse.Namespace) -> int:
     figures = figures_of(feed)
     from valtui import pair_words
     from valtui.pairs import pairs_of
+    from valtui_trainer.session.about import read_about
 
     pairs = pairs_of(feed.runs)
     if arguments.json:
         output.document(describe(feed, figures, pairs))
         return 0
     if arguments.md:
-        for line in markdown_lines(feed, figures, pairs):
+        for line in markdown_lines(feed, figures, pairs, read_about(session).name):
             output.line(line)
         return 0
     output.line(feed.spec.question or feed.spec.title)
@@ -100,14 +101,16 @@ def header_of(figures: list[RunFigures]) -> list[str]:
     ]  # fmt: skip
 
 
-def markdown_lines(feed: SessionFeed, figures: list[RunFigures], pairs: list[Pair]) -> list[str]:
+def markdown_lines(
+    feed: SessionFeed, figures: list[RunFigures], pairs: list[Pair], name: str = ""
+) -> list[str]:
     """Return the comparison as Markdown."""
     from valtui import pair_words
     from valtui.cli.markdown import escaped, table
 
     said = [f"- {escaped(safe(pair_words.say(pair).sentence))}" for pair in pairs]
     return [
-        f"**{escaped(safe(feed.spec.question or feed.spec.title))}**",
+        f"**{escaped(safe(': '.join(filter(None, (name, feed.spec.question or feed.spec.title)))))}**",
         "",
         *table(header_of(figures), [[safe(cell) for cell in row_of(one)] for one in figures]),
         "",

@@ -22,6 +22,8 @@ COMMANDS = {
     "resume": ("control", "un-pause paused runs; continue stopped, failed, killed or lost ones"),
     "presets": ("presets", "list presets and studies"),
     "sessions": ("sessions", "list sessions"),
+    "name": ("about", "give a session a name, by which it can be asked for"),
+    "note": ("about", "write a note on a session, to be found by"),
     "show": ("show", "what a session or run is, and how it went"),
     "compare": ("compare", "the presets of a session side by side, in numbers"),
     "causes": ("causes", "why the validation loss of each run jumps, measured"),

@@ -13,6 +13,7 @@ from valtui import texts
 from valtui.cli import output
 from valtui.cli.output import CommandError
 from valtui.cli.parsing import Parser, add_session, home_of
+from valtui_trainer.session.about import read_about
 from valtui_trainer.session.layout import utc_now
 from valtui_trainer.session.listing import find_session
 
@@ -113,6 +114,7 @@ def content_of(session: SessionPaths) -> Content:
 
     feed = SessionFeed(session)
     feed.drain()
+    about = read_about(session)
     figures = compare.figures_of(feed)
     with np.errstate(all="ignore"):
         pairs = pairs_of(feed.runs)
@@ -134,4 +136,6 @@ def content_of(session: SessionPaths) -> Content:
         ),
         written=utc_now(),
         version=importlib.metadata.version("valtui"),
+        name=about.name,
+        note=about.note,
     )

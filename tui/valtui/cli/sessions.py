@@ -29,6 +29,12 @@ def add_arguments(parser: Parser) -> None:
         "List the sessions, newest first, each with its state and size, and what all of them take."
         " With --prune: delete old ones, after asking."
     )
+    parser.add_argument(
+        "--search",
+        metavar="TEXT",
+        default="",
+        help="those alone that have all its words in name, note, title, presets, host, state or date",
+    )
     add_json(parser)
     prune.add_arguments(parser)
 
@@ -45,8 +51,9 @@ def execute(arguments: argparse.Namespace) -> int:
         paths = SessionPaths(home / "sessions" / name)
         summary = summarise(paths)
         if summary is not None:
-            readable.append(summary)
-        else:
+            if summary.fits(arguments.search):
+                readable.append(summary)
+        elif not arguments.search:
             unreadable.append(
                 {"id": safe(name), "problem": problem_of(home, name), "bytes": session_size(paths)}
             )
@@ -66,13 +73,23 @@ def execute(arguments: argparse.Namespace) -> int:
         )
         return 0
     if sessions:
+        names = ("name",) if any(one["name"] for one in sessions) else ()
         output.table(
-            ("session", "started (UTC)", "state", "size", "runs"),
+            ("session", *names, "started (UTC)", "state", "size", "runs"),
             [
-                (one["id"], one["started"], told(one), size(one["bytes"]), progress(summary))
+                (
+                    one["id"],
+                    *(one[name] for name in names),
+                    one["started"],
+                    told(one),
+                    size(one["bytes"]),
+                    progress(summary),
+                )
                 for one, summary in zip(sessions, readable, strict=True)
             ],
         )
+    elif arguments.search:
+        output.line(f"No session fits {arguments.search!r}.")
     else:
         output.line(f"There are no sessions in {home} yet. `valtui run batch-size` starts one.")
     if sessions or unreadable:
@@ -98,6 +115,8 @@ def describe(summary: SessionSummary) -> dict[str, Any]:
     """Return one session of the JSON listing."""
     return {
         "id": summary.paths.id,
+        "name": summary.about.name,
+        "note": summary.about.note,
         "title": summary.spec.title,
         "study": summary.spec.study,
         "started": summary.spec.created,

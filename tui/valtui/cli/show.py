@@ -16,6 +16,7 @@ from valtui.cli.sessions import describe_status
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.keys import difference, show_value
 from valtui_trainer.presets.library import Library
+from valtui_trainer.session.about import read_about
 from valtui_trainer.session.described import described, is_ours, varying
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
@@ -86,10 +87,13 @@ def describe(session: SessionPaths, wanted: str | None = None) -> Entry:
         chosen = find_run(session, wanted).id
         runs = [(paths, run_spec) for paths, run_spec in runs if paths.id == chosen]
     found = statuses(session)
+    about = read_about(session)
     return {
         "schema": output.SCHEMA,
         "id": spec.id,
         "path": safe(str(session.folder)),
+        "name": about.name,
+        "note": about.note,
         "title": spec.title,
         "study": spec.study,
         "question": spec.question,
@@ -183,6 +187,9 @@ def last_evaluation(history: History) -> Entry | None:
 def write(found: Entry) -> None:
     """Write the description as text."""
     output.line(f"session   {found['id']}")
+    for key in ("name", "note"):
+        if found[key]:
+            output.line(f"{key:<9} {found[key]}")
     if found["question"]:
         output.line(f"question  {found['question']}")
     where = ", ".join(filter(None, (found["host"], found["device"])))

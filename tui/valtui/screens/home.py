@@ -221,7 +221,7 @@ def session_line(summary: SessionSummary) -> str:
     states = {"RUNNING": "●", "DONE": "✓", "FAILED": "✗", "KILLED": "✗", "LOST": "?", "QUEUED": "…"}
     sign = states.get(summary.state, "○")
     when = summary.spec.created.replace("T", " ").removesuffix("Z")[5:16]
-    return f"{sign} {summary.state:<8} {when}  {summary.spec.title}"
+    return f"{sign} {summary.state:<8} {when}  {summary.title}"
 
 
 def session_detail(summary: SessionSummary) -> str:
@@ -229,4 +229,8 @@ def session_detail(summary: SessionSummary) -> str:
     from valtui_trainer.session.safe import safe
 
     runs = ", ".join(f"{name} {status.told} {status.far}" for name, status in summary.runs)
-    return safe(summary.spec.question or summary.spec.title) + "\n" + safe(runs)
+    about = summary.about
+    said = about.note or summary.spec.question or summary.spec.title
+    if about.name:
+        said = f"{summary.spec.title}: {said}"
+    return safe(said) + "\n" + safe(runs)

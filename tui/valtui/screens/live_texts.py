@@ -31,7 +31,7 @@ def head_line(feed: SessionFeed, meter: str, width: int) -> Content:
     count = len(feed.runs)
     states = [run.status.state for run in feed.runs]
     counted = {state: states.count(state) for state in dict.fromkeys(states)}
-    title = safe(spec.title + (f": {spec.question}" if spec.question else ""))
+    title = safe((feed.name or spec.title) + (f": {spec.question}" if spec.question else ""))
     parts = [
         f"{count} preset{'s' if count != 1 else ''} × {seeds} seed{'s' if seeds != 1 else ''}",
         safe(meter or spec.device),

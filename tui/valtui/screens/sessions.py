@@ -16,6 +16,8 @@ from valtui import texts
 from valtui.keys import bindings
 from valtui.screens.asking import AskScreen
 from valtui.screens.base import KeysFooter, SizedScreen, gone
+from valtui.screens.writing import WriteScreen
+from valtui_trainer.session.about import LONGEST_NAME, LONGEST_NOTE, write_about
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import SessionSummary, counted, session_size, summaries
@@ -43,6 +45,7 @@ class SessionsScreen(SizedScreen[None]):
         self._rows: list[tuple[str, ...]] = []
         self._sizes: list[int] = []
         self._total = "…"
+        self._wanted = ""
         # looking at a lock that this process holds would drop it: never while one is deleted
         self._at_locks = threading.Lock()
 
@@ -56,6 +59,10 @@ class SessionsScreen(SizedScreen[None]):
         return Content.assemble(
             (" sessions  ", "bold $primary"),
             f"{self._total}  ",
+            (
+                f"that fit “{safe(self._wanted)}” (/ searches anew)  " if self._wanted else "",
+                "bold",
+            ),
             (safe(str(self._home)), "$text-muted"),
         )
 
@@ -75,7 +82,7 @@ class SessionsScreen(SizedScreen[None]):
         if not self._at_locks.acquire(blocking=False):
             return  # the last look, or a removal, is still under way
         try:
-            found = summaries(self._home)
+            found = [one for one in summaries(self._home) if one.fits(self._wanted)]
             sizes = [session_size(summary.paths) for summary in found]
         finally:
             self._at_locks.release()
@@ -118,6 +125,44 @@ class SessionsScreen(SizedScreen[None]):
             app: Any = self.app
             app.open_session(SessionPaths(self.chosen.paths.folder))
 
+    def action_name(self) -> None:
+        """Ask for a name of the chosen session."""
+        if self.chosen is not None:
+            self._write("name", self.chosen.about.name, LONGEST_NAME)
+
+    def action_note(self) -> None:
+        """Ask for a note on the chosen session."""
+        if self.chosen is not None:
+            self._write("note", self.chosen.about.note, LONGEST_NOTE)
+
+    def _write(self, what: str, before: str, longest: int) -> None:
+        chosen = self.chosen
+        assert chosen is not None
+
+        def after(text: str | None) -> None:
+            if text is None:
+                return
+            try:
+                write_about(chosen.paths, **{what: text})
+            except SessionError as error:
+                self.notify(safe(str(error)), severity="error", markup=False, timeout=10)
+            self._read()
+
+        title = f"{what[0].upper()}{what[1:]} of {safe(chosen.spec.title)}, {started(chosen)}"
+        self.app.push_screen(WriteScreen(title, safe(before), longest), after)
+
+    def action_search(self) -> None:
+        """Ask for words, and show the sessions that have them all."""
+
+        def after(text: str | None) -> None:
+            if text is not None:
+                self._wanted = text.strip()
+                self._total = ""
+                self._read()
+
+        title = "Search names, notes, presets, hosts, states, dates (nothing: all sessions)"
+        self.app.push_screen(WriteScreen(title, self._wanted, verb="search"), after)
+
     def action_stop(self) -> None:
         """Stop the chosen session's runs, after asking."""
         chosen = self.chosen
@@ -150,7 +195,7 @@ class SessionsScreen(SizedScreen[None]):
         chosen = self.chosen
         if chosen is None:
             return
-        title = safe(chosen.spec.title)
+        title = safe(chosen.title)
         if chosen.live:
             text = f"{title} stays: {safe(unended(chosen.runs))}. s stops what has not ended."
             self.notify(text, severity="warning", markup=False)
@@ -166,7 +211,7 @@ class SessionsScreen(SizedScreen[None]):
 
     @work(thread=True, group="delete", description="delete a session")
     def _delete(self, chosen: SessionSummary, size: str) -> None:
-        title = safe(chosen.spec.title)
+        title = safe(chosen.title)
         try:
             with self._at_locks:
                 delete(chosen.paths)
@@ -206,7 +251,7 @@ def row_of(summary: SessionSummary, size: int) -> tuple[str, ...]:
     presets = [safe(name) for name, _ in summary.runs]
     return (
         started(summary),
-        safe(summary.spec.title),
+        safe(summary.title),
         summary.told,
         ", ".join(presets)
         if len(presets) <= 3

@@ -27,7 +27,7 @@ class Content:
     """A session, measured.
 
     Attributes:
-        name, notes: what a person wrote on it; empty where nothing.
+        name, note: what a person wrote on it; empty where nothing.
         header, rows: the comparison as a table of texts.
         remarks: what its columns mean.
         written: when the page was made, in UTC.
@@ -46,4 +46,4 @@ class Content:
     written: str
     version: str
     name: str = ""
-    notes: str = ""
+    note: str = ""

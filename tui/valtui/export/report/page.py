@@ -91,11 +91,11 @@ def head(content: Content) -> str:
     also = f" · {text(spec.title)}" if content.name and content.name != spec.title else ""
     runs = len(content.feed.runs)
     question = f'<p class="question">{text(spec.question)}</p>' if spec.question else ""
-    notes = f'<p class="notes">{text(content.notes)}</p>' if content.notes else ""
+    note = f'<p class="said">{text(content.note)}</p>' if content.note else ""
     where = ", ".join(filter(None, (text(spec.host), text(spec.device))))
     when = text(spec.created.replace("T", " ").removesuffix("Z"))
     return (
-        f'<header><h1>{title}</h1>{question}{notes}<p class="when">{texts.counted(runs, "run")} · '
+        f'<header><h1>{title}</h1>{question}{note}<p class="when">{texts.counted(runs, "run")} · '
         f"started {when} UTC{f' on {where}' if where else ''}{also}</p></header>"
     )
 
