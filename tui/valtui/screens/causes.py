@@ -20,10 +20,12 @@ from valtui.screens import trials_view
 from valtui.screens.base import WIDE
 from valtui.screens.causes_pages import CausesPages
 from valtui.screens.diagnosis import WHOLE, Chosen, Diagnosis
+from valtui.screens.hand_on import PICTURE
 from valtui.widgets.item_list import Item
 from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
+    from valtui.export.picture.scene import Scene
     from valtui.feed import SessionFeed
 
 LOOK_SECONDS = 0.2
@@ -60,6 +62,7 @@ class CausesScreen(CausesPages):
         super().__init__()
         self.feed = feed
         self.diagnosis = diagnosis
+        self._reading = diagnosis.reading
         self.focused_run = focused_run
         spans: list[Chosen] = [WHOLE, ("window", None, None)]
         self._spans = [*spans, ("range", *chosen)] if chosen else spans
@@ -93,6 +96,18 @@ class CausesScreen(CausesPages):
                 if self.on_top:
                     self._show_known()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def scenes(self) -> list[tuple[str, Scene]]:
+        """Return the volatility left under each counterfactual and arm."""
+        from valtui.export.picture.intervals import draw_intervals
+        from valtui.export.picture.of_session import left_rows
+
+        found = self._shown
+        if found is None:
+            return []
+        title = f"{safe(found.run)}: volatility left, if …"
+        drawn = draw_intervals(title, left_rows(found), PICTURE[0], reference=1.0)
+        return [(f"{found.run}-volatility-left", drawn)]
 
     def found(self) -> Causes | None:
         """Return the causes that are shown."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -18,9 +19,13 @@ from valtui.figures import RunFigures, compare
 from valtui.keys import bindings
 from valtui.pairs import Pair, pairs_of
 from valtui.screens.base import KeysFooter, gone
+from valtui.screens.hand_on import PICTURE
 from valtui.screens.more_seeds import StartCommands
 from valtui_trainer.presets.keys import show_value
 from valtui_trainer.session.safe import safe
+
+if TYPE_CHECKING:
+    from valtui.export.picture.scene import Scene
 
 REFRESH_SECONDS = 1.0
 NOTE = f"""\
@@ -97,12 +102,33 @@ class CompareScreen(StartCommands):
                     self._show_pairs(pairs)
             await asyncio.sleep(REFRESH_SECONDS)
 
-    def action_more_seeds(self) -> None:
-        """Train two more seeds of the preset under the cursor, after asking."""
+    def run_to_repeat(self) -> RunFeed | None:
+        """Return the run under the cursor."""
         row = self.query_one(DataTable).cursor_row
         found = [run for run in self.feed.runs if self._ids[row : row + 1] == [run.id]]
-        if found:
-            self.ask_more_seeds(found[0])
+        return found[0] if found else None
+
+    def action_more_seeds(self) -> None:
+        """Train two more seeds of the preset under the cursor, after asking."""
+        run = self.run_to_repeat()
+        if run is not None:
+            self.ask_more_seeds(run)
+
+    def scenes(self) -> list[tuple[str, Scene]]:
+        """Return levels and volatilities with their intervals."""
+        from valtui.export.picture.intervals import draw_intervals
+        from valtui.export.picture.of_session import level_rows, volatility_rows
+        from valtui.widgets.axis import number
+
+        figures = compare(list(self.feed.runs), with_look_alikes=False)
+        if not figures:
+            return []
+        levels = "validation loss, mean of the last 10 evaluations (95 % over seeds)"
+        jumps = "volatility, % of the loss (90 %)"
+        return [
+            ("validation-loss-compared", draw_intervals(levels, level_rows(figures), PICTURE[0], written=number)),
+            ("volatility-compared", draw_intervals(jumps, volatility_rows(figures), PICTURE[0])),
+        ]  # fmt: skip
 
     def _show_pairs(self, pairs: list[Pair]) -> None:
         said = pairs_said(pairs)

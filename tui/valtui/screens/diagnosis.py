@@ -41,7 +41,7 @@ class Diagnosis:
     def __init__(self, feed: SessionFeed, reading: asyncio.Lock) -> None:
         """Follow the runs of `feed`; `reading` is held by whoever reads new points into it."""
         self._feed = feed
-        self._reading = reading
+        self.reading = reading
         self._kept: dict[tuple[str, Chosen], tuple[object, Causes]] = {}
         self._next: dict[tuple[str, Chosen], float] = {}
         self._checked = 0
@@ -74,7 +74,7 @@ class Diagnosis:
         """Return the causes of `run`, measured now in a thread; None, and `problem`, where that failed."""
         from valtui.causes import causes
 
-        async with self._reading:
+        async with self.reading:
             state, begun = self._state(run), time.monotonic()
             trials = self.trials.known(run)
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from textual import events, work
 from textual.app import ComposeResult
@@ -20,6 +20,7 @@ from valtui.first_read import one_blas_thread
 from valtui.keys import bindings
 from valtui.meter import read_meter
 from valtui.screens.base import KeysFooter
+from valtui.screens.hand_on import PICTURE
 from valtui.screens.live_cursor import CursorCommands
 from valtui.screens.live_texts import (
     AXIS_LABELS,
@@ -33,6 +34,9 @@ from valtui.widgets.chart import Chart
 from valtui.widgets.run_list import RunList, RunRow
 from valtui_trainer.measure.volatility import volatility
 from valtui_trainer.session.errors import SessionError
+
+if TYPE_CHECKING:
+    from valtui.export.picture.scene import Scene
 
 POLL_SECONDS = 0.2
 CALM_POLL_SECONDS = 0.5
@@ -301,6 +305,27 @@ class LiveScreen(CursorCommands):
             self._show_charts(fresh=False)
             if self._cursor is None:
                 self._say_so_far()
+
+    def scenes(self) -> list[tuple[str, Scene]]:
+        """Return the three panels, whole, with the lines and axes that they show now."""
+        from valtui.export.picture.chart import draw_chart
+        from valtui.export.picture.of_session import chart_of, curves_of
+
+        runs = list(self.feed.runs)
+        if not runs:
+            return []
+        curves = curves_of(runs, self.x_axis)
+        shown = {
+            run.id for index, run in enumerate(runs)
+            if index == self.focused_run or self.overlaid.get(run.id, True)
+        }  # fmt: skip
+        first = "accuracy" if self.show_accuracy else "train_loss"
+        found = []
+        for what in ("val_loss", self.unit, first):
+            chart = chart_of(curves, what, self.logarithmic and what.endswith("loss"), shown)
+            name = {"percent": "volatility", "absolute": "volatility"}.get(what, what)
+            found.append((name, draw_chart(chart, *PICTURE)))
+        return found
 
     # --- axes and pages ---------------------------------------------------------------------------
 

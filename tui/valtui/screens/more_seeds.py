@@ -9,7 +9,7 @@ from textual import work
 
 from valtui.feed import RunFeed, SessionFeed
 from valtui.screens.asking import AskScreen
-from valtui.screens.base import SizedScreen
+from valtui.screens.hand_on import HandOnCommands
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.records import RunSpec
@@ -18,7 +18,7 @@ from valtui_trainer.session.safe import safe
 PATIENCE_SECONDS = 4
 
 
-class StartCommands(SizedScreen[None]):
+class StartCommands(HandOnCommands):
     """A screen on one session, from which runs are started into it."""
 
     feed: SessionFeed

@@ -22,7 +22,7 @@ SIGNS_OF = {"failed": "✕", "doubtful": "!", "unknown": "?"}
 
 FOR_A_RUN = frozenset({
     "output", "stop", "pause", "resume", "overlay", "cursor", "focus_next_run", "causes", "check",
-    "explain", "span", "move", "more_seeds",
+    "explain", "span", "move", "more_seeds", "copy", "picture",
 })  # fmt: skip
 
 
@@ -40,6 +40,10 @@ class RunCommands(StartCommands):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what is for a run only where there is one: a session may be deleted meanwhile."""
         return bool(self.feed.runs) or action not in FOR_A_RUN
+
+    def run_to_repeat(self) -> RunFeed | None:
+        """Return the focused run."""
+        return self.run if self.feed.runs else None
 
     def action_output(self) -> None:
         """Show what the focused run's trainer printed."""

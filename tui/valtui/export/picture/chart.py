@@ -34,7 +34,6 @@ class Chart:
     Attributes:
         series: its lines; their keys are the names of runs.
         log: whether heights are logarithmic.
-        end: where x will end, if that is known.
     """
 
     title: str
@@ -42,7 +41,6 @@ class Chart:
     x_label: str
     y_format: Formatter = number
     log: bool = False
-    end: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ def frame_of(chart: Chart, top: float, width: float, height: float) -> Frame | N
     lasts = [one.last_x for one in pyramids if one.last_x is not None]
     if not firsts or not lasts:
         return None
-    lo, hi = min(firsts), max([*lasts, chart.end or 0.0])
+    lo, hi = min(firsts), max(lasts)
     if lo > 0 and lo < 0.2 * hi:
         lo = 0.0
     if hi <= lo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from valtui import texts
 from valtui.causes.arm_texts import ARM_NAMES, figure
@@ -13,7 +13,7 @@ from valtui.export.picture.chart import Chart
 from valtui.export.picture.intervals import Row
 from valtui.feed import RunFeed
 from valtui.figures import RunFigures
-from valtui.widgets.axis import number, percent, share_percent
+from valtui.widgets import axis as axes
 from valtui_trainer.measure.comparison import Mean
 from valtui_trainer.session.safe import safe
 
@@ -24,7 +24,7 @@ TITLES = {
     "train_loss": "train loss",
     "accuracy": "validation accuracy",
 }
-FORMATS = {"percent": percent, "accuracy": share_percent}
+FORMATS = {"percent": axes.percent, "accuracy": axes.share_percent}
 
 
 def curves_of(runs: Sequence[RunFeed], axis: Axis) -> list[RunCurves]:
@@ -37,15 +37,18 @@ def curves_of(runs: Sequence[RunFeed], axis: Axis) -> list[RunCurves]:
     return found
 
 
-def chart_of(curves: Sequence[RunCurves], what: str, log: bool, end: float | None = None) -> Chart:
-    """Return the chart that shows `what`: a key of `TITLES`."""
+def chart_of(
+    curves: Sequence[RunCurves], what: str, log: bool, shown: Collection[str] | None = None
+) -> Chart:
+    """Return the chart that shows `what`, a key of `TITLES`, of the runs `shown`, or of all."""
     series = tuple(
         one.series(what, number, visible=True, focused=False)
         for number, one in enumerate(curves, start=1)
+        if shown is None or one.run.id in shown
     )
     axis = curves[0].axis if curves else "step"
     label = {"step": "step", "epoch": "epoch", "time": "seconds"}[axis]
-    return Chart(TITLES[what], series, label, FORMATS.get(what, number), log, end)
+    return Chart(TITLES[what], series, label, FORMATS.get(what, axes.number), log)
 
 
 def left_rows(causes: Causes, arms: bool = True) -> list[Row]:
