@@ -95,6 +95,15 @@ def assign(table: Table, key: str, value: Any) -> Table:
     return merge(table, {first: assign({}, rest, value) if rest else value})
 
 
+def spelled(value: Any) -> str:
+    """Return a setting as `--set` reads it back."""
+    if value is None:
+        return "none"
+    if isinstance(value, str) and parse_value(value) == value:
+        return value
+    return msgspec.json.encode(value).decode()
+
+
 def show_value(value: Any) -> str:
     """Return a setting's value as a person would write it."""
     if value is None:

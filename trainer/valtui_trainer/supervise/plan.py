@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,13 @@ from valtui_trainer.session.layout import session_id, utc_now
 from valtui_trainer.session.machine import host
 from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.supervise.devices import choose_device, runs_at_once, threads_per_run
-from valtui_trainer.supervise.grid import combinations, over_grid, parse_grid, refuse_twice
+from valtui_trainer.supervise.grid import (
+    combinations,
+    over_grid,
+    parse_grid,
+    refuse_twice,
+    variant_of,
+)
 
 PACKAGES = ("valtui", "torch", "torchvision", "numpy", "textual")
 MOST_RUNS = 9
@@ -209,13 +216,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def further_run(session: SessionSpec, runs: list[RunSpec], named: Named) -> RunSpec:
+def further_run(
+    session: SessionSpec, runs: list[RunSpec], named: Named,
+    changes: Mapping[str, object] | None = None,
+) -> RunSpec:  # fmt: skip
     """Return a run of one more preset for a session that has begun, under the session's own options.
+
+    Args:
+        session: that has begun.
+        runs: all that it has, those that wait included.
+        named: the preset.
+        changes: settings of the run's own, by dotted key; its id tells them.
 
     Raises:
         PresetError: the preset cannot run on the session's device.
     """
-    named = with_settings(named, session.settings)
+    named = with_settings(named, session.settings | dict(changes or {}))
+    if changes:
+        named = replace(named, variant=variant_of(changes))
     check_preset(named, session.device, session.allow_code)
     position = max((run.position for run in runs), default=-1) + 1
     taken = {run.id for run in runs}

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
-
-import msgspec
 
 from valtui_trainer.presets.errors import PresetError
-from valtui_trainer.presets.keys import difference, parse_value
+from valtui_trainer.presets.keys import difference, spelled
 from valtui_trainer.presets.library import BASE, Library
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.described import of_another
@@ -52,12 +49,3 @@ def based_on(spec: RunSpec, library: Library) -> tuple[str, Preset]:
         except PresetError:
             continue
     raise PresetError(f"neither the preset {spec.preset_name} nor {BASE} is there any more.")
-
-
-def spelled(value: Any) -> str:
-    """Return a setting as `--set` reads it back."""
-    if value is None:
-        return "none"
-    if isinstance(value, str) and parse_value(value) == value:
-        return value
-    return msgspec.json.encode(value).decode()

@@ -178,13 +178,17 @@ class HomeScreen(SizedScreen[None]):
         elif kind in ("study", "preset"):
             self._start(name)
 
-    def _start(self, name: str) -> None:
+    def _start(self, name: str, changes: dict[str, Any] | None = None) -> None:
         from valtui_trainer.presets.errors import PresetError
+        from valtui_trainer.presets.keys import spelled
         from valtui_trainer.supervise.plan import Request, make_plan
 
         try:
             assert self._library is not None
-            plan = make_plan(Request((name,), command=("valtui", "run", name)), self._library)
+            changed = tuple(f"{key}={spelled(value)}" for key, value in (changes or {}).items())
+            words = [word for one in changed for word in ("--set", one)]
+            request = Request((name,), changed, command=("valtui", "run", name, *words))
+            plan = make_plan(request, self._library)
         except PresetError as error:
             from valtui_trainer.session.safe import safe
 
@@ -192,6 +196,30 @@ class HomeScreen(SizedScreen[None]):
             return
         app: Any = self.app
         app.start(plan)
+
+    def action_edit(self) -> None:
+        """Change settings of the preset that the cursor is on, and start it."""
+        from valtui_trainer.presets.errors import PresetError
+        from valtui_trainer.session.safe import safe
+
+        presets = self.query_one("#presets", OptionList)
+        option = presets.highlighted_option if presets.has_focus else None
+        if option is None or not option.id or self._library is None:
+            self.notify("Go to a preset first (tab), then e edits it.", markup=False)
+            return
+        name = option.id.partition(":")[2]
+        try:
+            named = self._library.preset(name)
+        except PresetError as error:
+            self.notify(safe(str(error)), severity="error", markup=False, timeout=10)
+            return
+        from valtui.screens.edit import EditScreen
+
+        def after(changes: dict[str, Any] | None) -> None:
+            if changes is not None:
+                self._start(name, changes)
+
+        self.app.push_screen(EditScreen(named), after)
 
     def action_choose(self) -> None:
         """Choose what the cursor is on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from textual.app import App
@@ -10,6 +11,7 @@ from valtui.feed import RunFeed
 from valtui.screens.asking import AskScreen, ChooseScreen
 from valtui.screens.diagnosis import Diagnosis
 from valtui.screens.more_seeds import StartCommands
+from valtui_trainer.presets.library import Named
 from valtui_trainer.session.described import is_ours, of_another
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.output import read_output
@@ -22,7 +24,7 @@ SIGNS_OF = {"failed": "✕", "doubtful": "!", "unknown": "?"}
 
 FOR_A_RUN = frozenset({
     "output", "stop", "pause", "resume", "overlay", "cursor", "focus_next_run", "causes", "check",
-    "explain", "span", "move", "more_seeds", "copy", "picture",
+    "explain", "span", "move", "more_seeds", "copy", "picture", "edit",
 })  # fmt: skip
 
 
@@ -182,6 +184,31 @@ class RunCommands(StartCommands):
             return further_run(self.feed.spec, runs, Library.open().preset(name))
 
         self.start_run(make, name)
+
+    def action_edit(self) -> None:
+        """Change settings of the focused run, and start that into this session."""
+        from valtui.screens.edit import EditScreen
+        from valtui_trainer.supervise.plan import MOST_RUNS
+
+        if self._is_anothers():
+            return
+        if len(self.feed.runs) >= MOST_RUNS:
+            self.notify("Nine presets are the most one session can show.", severity="warning")
+            return
+        spec = self.run.spec
+        named = Named(spec.preset_name, spec.preset, Path(f"{spec.preset_name}.toml"), "")
+        self.app.push_screen(EditScreen(named), lambda found: self._start_edited(named, found))
+
+    def _start_edited(self, named: Named, changes: dict[str, Any] | None) -> None:
+        if changes is None:
+            return
+        from valtui_trainer.supervise.plan import further_run
+
+        def make() -> RunSpec:
+            runs = [run.spec for run in self.feed.runs]
+            return further_run(self.feed.spec, runs, named, changes)
+
+        self.start_run(make, named.name)
 
     def action_more_seeds(self) -> None:
         """Train two more seeds of the focused run's preset, after asking."""
