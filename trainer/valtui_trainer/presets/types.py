@@ -130,6 +130,19 @@ class Evaluation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     averaged_weights: bool = False
 
 
+class EarlyStopping(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When training ends before its epochs are over; noise alone never ends it.
+
+    Attributes:
+        patience: evaluations in a row that are worse than the best beyond chance, after which training
+            ends (null: it never ends early).
+        z: standard errors of the difference, paired over the validation samples, that are beyond chance.
+    """
+
+    patience: Count | None = None
+    z: Positive = 2.0
+
+
 class Fault(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A mistake made on purpose, to test the diagnosis; only presets called `planted-…` may hold one.
 
@@ -190,6 +203,7 @@ class Preset(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     augmentation: Augmentation = field(default_factory=Augmentation)
     lenses: Lenses = field(default_factory=Lenses)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
     fault: Fault = field(default_factory=Fault)
     eval_every: Positive | Annotated[str, Meta(pattern=EVERY)] = 0.25
     log_every: Count | Literal["auto"] = "auto"

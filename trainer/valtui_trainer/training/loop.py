@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from valtui_trainer.measure.stopping import Losses, Patience
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.records import Command, Train, Val
 from valtui_trainer.training import faults
@@ -22,6 +23,7 @@ from valtui_trainer.training.feeding import Batches
 from valtui_trainer.training.journal import Clock, Journal
 from valtui_trainer.training.lenses.panel import Panel
 from valtui_trainer.training.optimization import learning_rate
+from valtui_trainer.training.patience import restore, state_of
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.timetable import Timetable
 
@@ -43,6 +45,8 @@ class Loop:
         step: steps done.
         on_losses: told losses, step and seed of each evaluation of the first seed.
         on_evaluated: called when an evaluation of all seeds has been logged.
+        patience: ends the training early; None: it goes on to its end.
+        ended_early: why it ended early, a sentence; empty while it has not.
     """
 
     preset: Preset
@@ -67,6 +71,8 @@ class Loop:
     told_trouble: bool = False
     on_losses: Callable[[Array, int, int], None] | None = None
     on_evaluated: Callable[[], None] | None = None
+    patience: Patience | None = None
+    ended_early: str = ""
     evaluator: Evaluator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,7 +103,7 @@ class Loop:
         self.control.left = self.seconds_left
         self.journal.phase("training", self.deadline())
         self.ensemble.train_mode()
-        while self.step < self.timetable.total:
+        while self.step < self.timetable.total and not self.ended_early:
             if self.control.changed.is_set():
                 self.obey()
             if self.control.stop:
@@ -174,6 +180,7 @@ class Loop:
         self.control.enter("evaluating", self.preset.deadline or LONG_DEADLINE)
         autocast = self.preset.precision == "bfloat16"
         losses = []
+        samples: Losses | None = None
         for number, replica in enumerate(self.replicas):
             began = time.monotonic()
             found = self.evaluator.evaluate(number, replica.model, self.panel.needs_logits)
@@ -183,6 +190,7 @@ class Loop:
                     replica.model, self.train_set, self.train_subset, autocast
                 ).loss
             losses.append(found.loss)
+            samples = found.losses if samples is None else samples + found.losses
             seconds = time.monotonic() - began
             self.control.loop += 1
             seen = self.panel.look(number, replica.model, found)
@@ -213,6 +221,8 @@ class Loop:
         self.journal.sync()
         if self.on_evaluated is not None:
             self.on_evaluated()
+        if samples is not None:
+            self.look_at_patience(samples / len(losses))
         if self.checkpoints.note(self.step, sum(losses) / len(losses)):
             self.checkpoints.best = self.state()
         if self.checkpoints.due(self.step):
@@ -220,6 +230,18 @@ class Loop:
         self.control.memory = peak_memory(self.train_set.device)
         self.evaluating += self.clock() - started
         self.control.enter("training", self.deadline())
+
+    def look_at_patience(self, losses: Losses) -> None:
+        """End the training early where patience is over; `losses` (n,) are means over seeds."""
+        patience = self.patience
+        if patience is None or not patience.look(losses, self.step) or self.ended_early:
+            return
+        at = patience.best_step / self.timetable.steps_per_epoch
+        self.ended_early = (
+            f"Stopped early: {patience.worse} evaluations in a row were worse than that of epoch {at:.3g} by more "
+            f"than {patience.z:g} standard errors."
+        )
+        self.journal.event("early-stopping", self.ended_early, step=self.step)
 
     def write_checkpoint(self) -> bool:
         """Write a checkpoint; a failure is loud but does not end the training. Tell whether it was."""
@@ -255,6 +277,7 @@ class Loop:
             "fault": faults.state_of(self.val_set),
             "lenses": self.panel.state(),
             "evaluator": self.evaluator.state(),
+            "patience": state_of(self.patience),
         }
 
     def load_state(self, state: State) -> None:
@@ -268,6 +291,7 @@ class Loop:
             replica.load_state(theirs, self.train_set, begun)
         self.panel.load_state(state.get("lenses"))
         self.evaluator.load_state(state.get("evaluator"))
+        restore(self.patience, state.get("patience"))
 
     def begin(self) -> None:
         """Begin where the timetable does: at the first step, or within an epoch, at that of a fork."""

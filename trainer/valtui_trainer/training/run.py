@@ -38,6 +38,7 @@ from valtui_trainer.training.lenses.plan import decide, in_words, listed
 from valtui_trainer.training.loop import Loop, NotFiniteError
 from valtui_trainer.training.models import reason
 from valtui_trainer.training.pace import warm_up
+from valtui_trainer.training.patience import patience_of
 from valtui_trainer.training.profiling.loop import ProfiledLoop
 from valtui_trainer.training.profiling.write import remove_torn
 from valtui_trainer.training.proof import conclude
@@ -107,6 +108,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
                 material.timetable.steps_per_epoch,
             ),
         )
+        loop.patience = patience_of(spec)
         if state is not None:
             loop.load_state(state)
             go_on_with_checks(loop, material, read_checks(places.run), last_split_digest(places))
@@ -242,7 +244,7 @@ def went_on(state: State) -> tuple[int, list[LensPlan]]:
 
 def test(loop: Loop, material: Material, device: torch.device) -> Final:
     """Evaluate the test part once, at the best checkpoint of each seed, and say that all is done."""
-    final = ended("done", loop, device)
+    final = ended("done", loop, device, loop.ended_early)
     best = loop.checkpoints.best
     if material.test_set is None or best is None:
         return final
@@ -255,7 +257,7 @@ def test(loop: Loop, material: Material, device: torch.device) -> Final:
         found = loop.evaluator.evaluate(number, replica.model, on=material.test_set)
         losses[str(replica.seed)] = found.loss if math.isfinite(found.loss) else None
         accuracies[str(replica.seed)] = found.accuracy
-    return ended("done", loop, device, test_loss=losses, test_accuracy=accuracies)
+    return ended("done", loop, device, loop.ended_early, losses, accuracies)
 
 
 def ended(
