@@ -101,7 +101,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start no supervisor, and read no device."""
     monkeypatch.setattr(begin, "ensure_supervisor", lambda session: None)
-    monkeypatch.setattr(live_screen, "read_meter", lambda device: "cpu 30 %")
+    monkeypatch.setattr(live_screen, "read_meter", lambda device, own: "cpu 30 %")
 
 
 @pytest.fixture

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from valtui.texts import size
-from valtui_trainer.supervise.devices import visible_gpus
+from collections.abc import Collection
+
+from valtui.texts import counted, size
+from valtui_trainer.supervise.neighbours import look
 
 
-def read_meter(device: str) -> str:
-    """Return one short text about `device`, `cpu` or `cuda:i`."""
-    return read_gpu(device) if device.startswith("cuda") else read_cpu()
+def read_meter(device: str, own: Collection[int] = ()) -> str:
+    """Return one short text about `device`, `cpu` or `cuda:i`; `own` processes are not others."""
+    return read_gpu(device, own) if device.startswith("cuda") else read_cpu()
 
 
 def read_cpu() -> str:
@@ -20,13 +22,14 @@ def read_cpu() -> str:
     return f"cpu {psutil.cpu_count()} cores {load:.0f} %  {size(memory.total - memory.available)}"
 
 
-def read_gpu(device: str) -> str:
-    """Return a GPU's name, load and memory in use."""
-    number = device.partition(":")[2] or "0"
-    if not number.isdecimal():
+def read_gpu(device: str, own: Collection[int] = ()) -> str:
+    """Return a GPU's name, load and memory in use, who else is on it, and whether it is nearly full."""
+    found = look(device, own)
+    if found is None:
         return device
-    index = int(number)
-    gpu = next((gpu for gpu in visible_gpus() if gpu.index == index), None)
-    if gpu is None:
-        return device
-    return f"{device} {gpu.name} {gpu.load} %  {size(gpu.total - gpu.free)}"
+    gpu, others = found.gpu, found.others
+    text = f"{device} {gpu.name} {gpu.load} %  {size(gpu.total - gpu.free)}"
+    if others:
+        held = sum(one.bytes for one in others)
+        text += f"  {counted(len(others), 'other')}" + (f" {size(held)}" if held else "")
+    return text + "  nearly full" * found.nearly_full

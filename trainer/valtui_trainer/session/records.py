@@ -137,6 +137,8 @@ class RunSpec(Struct, frozen=True, kw_only=True):
         allow_code: whether the model may be the user's own, `module:Class`.
         code_path: the folder that such a module is looked for in, after all that is installed.
         profile: whether its first attempt records where the time of some steps goes.
+        memory_fraction: of the GPU's memory that it may take; None: all that is free.
+        nice: by how much its processes yield to others, 0 to 19.
         source: who trains it. Where that is not us, `preset` holds no more than what is known of it, and
             what is shown and compared is `recorded`.
         recorded: the settings that the run's own program names.
@@ -159,6 +161,8 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     fork: Fork | None = None
     proof: str = ""
     profile: bool = False
+    memory_fraction: float | None = None
+    nice: int = 0
     source: Source = "preset"
     recorded: dict[str, Any] = field(default_factory=dict)
     origin: str = ""
@@ -172,6 +176,7 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     Attributes:
         settings: what `--set`, `--epochs`, `--seeds` and `--data` asked of every preset, by dotted
             key; a preset that is started later gets them too.
+        memory_fraction, nice: of each run, likewise.
     """
 
     id: str
@@ -187,6 +192,8 @@ class SessionSpec(Struct, frozen=True, kw_only=True):
     command: list[str]
     settings: dict[str, Any] = field(default_factory=dict)
     allow_code: bool = False
+    memory_fraction: float | None = None
+    nice: int = 0
     schema: int = SCHEMA
 
 

@@ -31,6 +31,9 @@ PACKAGES = ("valtui", "torch", "torchvision", "numpy", "textual")
 MOST_RUNS = 9
 """That one session shows."""
 
+NICE_ON_CPU = 5
+"""Beside other work a run gets a third of the time that it would take; alone, all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -40,6 +43,8 @@ class Request:
         names: a study, or presets, by name or path.
         assignments: texts of `--set`.
         grid: texts of `--grid`; each preset is trained with every combination of their values.
+        memory_fraction: of the GPU's memory that each run may take, above 0 and at most 1.
+        nice: by how much runs yield to other processes, 0 to 19; None: `NICE_ON_CPU` on the CPU, else 0.
         profile: whether each run records where the time of some of its first steps goes.
     """
 
@@ -53,6 +58,8 @@ class Request:
     parallel: int | None = None
     allow_code: bool = False
     profile: bool = False
+    memory_fraction: float | None = None
+    nice: int | None = None
     command: tuple[str, ...] = field(default=())
 
 
@@ -102,6 +109,8 @@ def make_plan(request: Request, library: Library) -> Plan:
         command=list(request.command),
         settings=settings,
         allow_code=request.allow_code,
+        memory_fraction=request.memory_fraction,
+        nice=niceness(request.nice, device),
     )
     runs = make_runs(session, presets, request.allow_code)
     if request.profile:
@@ -136,7 +145,16 @@ def make_run(
         data_root=os.environ.get("VALTUI_DATA", ""),
         allow_code=allow_code,
         code_path=os.getcwd() if allow_code else "",
+        memory_fraction=session.memory_fraction,
+        nice=session.nice,
     )
+
+
+def niceness(wanted: int | None, device: str) -> int:
+    """Return by how much runs yield: on the CPU a little, so that screen and shell stay quick."""
+    if wanted is not None:
+        return wanted
+    return NICE_ON_CPU if device == "cpu" else 0
 
 
 def members(names: tuple[str, ...], library: Library) -> tuple[NamedStudy | None, list[Named]]:

@@ -10,6 +10,7 @@ from valtui_trainer.presets.library import BASE, Library
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.described import of_another
 from valtui_trainer.session.records import RunSpec
+from valtui_trainer.supervise.plan import niceness
 
 
 def command_of(spec: RunSpec, library: Library) -> str:
@@ -38,6 +39,10 @@ def command_of(spec: RunSpec, library: Library) -> str:
     words += ["--device", spec.device]
     if spec.allow_code:
         words.append("--allow-code")
+    if spec.memory_fraction is not None:
+        words += ["--memory-fraction", f"{spec.memory_fraction:g}"]
+    if spec.nice != niceness(None, spec.device):
+        words += ["--nice", str(spec.nice)]
     return shlex.join(words)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
+from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.allocator import keep_freed_memory
 
 NOT_TO_THE_BIT = (
@@ -27,6 +30,26 @@ def open_device(name: str, threads: int) -> torch.device:
     else:
         keep_freed_memory()
     return device
+
+
+def open_for(spec: RunSpec) -> torch.device:
+    """Return the device of a run, set up as the run says: threads, priority, share of its memory."""
+    if spec.nice > os.getpriority(os.PRIO_PROCESS, 0):
+        os.setpriority(os.PRIO_PROCESS, 0, spec.nice)
+    device = open_device(spec.device, spec.threads)
+    if device.type == "cuda" and spec.memory_fraction is not None:
+        torch.cuda.set_per_process_memory_fraction(spec.memory_fraction, device)
+    return device
+
+
+def held_memory(device: torch.device) -> str:
+    """Return how much memory this process holds, on its device and beside it, in words."""
+    import psutil
+
+    beside = f"{psutil.Process().memory_info().rss / 1e6:,.0f} MB of memory"
+    if device.type != "cuda":
+        return beside
+    return f"{torch.cuda.memory_reserved(device) / 1e6:,.0f} MB of {device} and {beside}"
 
 
 def sent(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
@@ -64,5 +87,7 @@ def free_memory(device: torch.device) -> int:
 def memory_for_data(device: torch.device) -> int:
     """Return how many bytes of images may lie on the device: less than half of what is free."""
     if device.type == "cuda":
-        return int(0.4 * free_memory(device))
+        allowed = torch.cuda.get_per_process_memory_fraction(device)
+        total = torch.cuda.get_device_properties(device).total_memory
+        return int(0.4 * min(free_memory(device), allowed * total))
     return 1 << 62

@@ -28,7 +28,7 @@ from valtui_trainer.training.checks.start import begin_with_checks, go_on_with_c
 from valtui_trainer.training.choose_engine import TRIED, Choice, choose, engine_in_words
 from valtui_trainer.training.compiling import compile_networks
 from valtui_trainer.training.control import LONG_DEADLINE, Control
-from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_device, peak_memory, release
+from valtui_trainer.training.devices import NOT_TO_THE_BIT, open_for, peak_memory, release
 from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.fork import read_start, take_over
 from valtui_trainer.training.journal import Clock, Journal
@@ -57,7 +57,7 @@ def train(places: Places, control: Control, journal: Journal, clock: Clock) -> F
         raise SessionError(f"{places.run.spec} is missing.")
     home = places.session.folder.parents[1]
     remove_torn(places.run)
-    device = open_device(spec.device, spec.threads)
+    device = open_for(spec)
     journal.phase("data", LONG_DEADLINE)
     material = prepare(spec, home, device)
     journal.patience(

@@ -76,6 +76,24 @@ def index(text: str) -> int:
     return int(text)
 
 
+def fraction(text: str) -> float:
+    """Return `text` as a number above 0 and at most 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0 and at most 1")
+    return value
+
+
+def niceness(text: str) -> int:
+    """Return `text` as a whole number from 0 to 19."""
+    if not text.isdecimal() or int(text) > 19:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number from 0 to 19")
+    return int(text)
+
+
 def positive(text: str) -> float:
     """Return `text` as a finite number above 0, whole numbers as such."""
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from valtui.cli import output
 from valtui.cli.output import CommandError
-from valtui.cli.parsing import Parser, add_no_mouse, count, home_of, positive
+from valtui.cli.parsing import Parser, add_no_mouse, count, fraction, home_of, niceness, positive
 from valtui.cli.screen import on_terminal, show
 
 if TYPE_CHECKING:
@@ -53,6 +53,18 @@ def add_arguments(parser: Parser) -> None:
         help="record where the time of some of each run's first steps goes, for Perfetto and in words",
     )
     parser.add_argument(
+        "--memory-fraction",
+        metavar="F",
+        type=fraction,
+        help="most of the GPU's memory that each run may take, such as 0.5",
+    )
+    parser.add_argument(
+        "--nice",
+        metavar="N",
+        type=niceness,
+        help="by how much runs yield to other processes, 0 to 19 (default: 5 on the CPU, else 0)",
+    )
+    parser.add_argument(
         "--detach", action="store_true", help="start, print the session's id, and return"
     )
     parser.add_argument(
@@ -78,9 +90,13 @@ def execute(arguments: argparse.Namespace) -> int:
         parallel=arguments.parallel,
         allow_code=arguments.allow_code,
         profile=arguments.profile,
+        memory_fraction=arguments.memory_fraction,
+        nice=arguments.nice,
         command=("valtui", *arguments.words),
     )
     plan = make_plan(request, Library.open())
+    if arguments.memory_fraction is not None and plan.session.device == "cpu":
+        output.complain("note: --memory-fraction has no effect on the CPU.")
     home = prepare_home(home_of(arguments))
     if arguments.detach:
         output.line(start(plan, home).id)
@@ -102,6 +118,7 @@ def start(plan: Plan, home: Path) -> SessionPaths:
         CommandError: something would keep its runs from starting; nothing was made.
     """
     from valtui_trainer.supervise.begin import begin, warnings
+    from valtui_trainer.supervise.neighbours import crowding
     from valtui_trainer.supervise.validate import validate
 
     answer = validate(plan.runs, home)
@@ -109,6 +126,9 @@ def start(plan: Plan, home: Path) -> SessionPaths:
         raise CommandError("\n".join(answer.problems), 2)
     for note in answer.notes:
         output.complain(f"note: {note}")
+    crowded = crowding(plan.session.device)
+    if crowded:
+        output.complain(f"note: {crowded}")
     session = begin(plan, home)
     for warning in warnings(home):
         output.complain(f"note: {warning}")

@@ -173,7 +173,8 @@ class LiveScreen(CursorCommands):
     async def _watch_device(self) -> None:
         while not self.feed.gone:
             if self.on_top and not self.feed.ended:
-                self._meter = await asyncio.to_thread(read_meter, self.feed.spec.device)
+                own = {run.status.pid for run in self.feed.runs if run.status.pid is not None}
+                self._meter = await asyncio.to_thread(read_meter, self.feed.spec.device, own)
                 self._show_head()
             await asyncio.sleep(METER_SECONDS)
 

@@ -46,6 +46,7 @@ class PreparingScreen(ModalScreen[Any]):
         with Vertical(classes="dialog"):
             yield Static(title, classes="dialog-title", markup=False)
             yield Static(f"{names}\non {device}", classes="dim", markup=False)
+            yield Static(id="shared", classes="dim", markup=False)
             yield Static(id="doing", markup=False)
 
     def on_mount(self) -> None:
@@ -66,8 +67,12 @@ class PreparingScreen(ModalScreen[Any]):
         from valtui_trainer.session.errors import SessionError
         from valtui_trainer.session.layout import prepare_home
         from valtui_trainer.supervise.begin import begin, warnings
+        from valtui_trainer.supervise.neighbours import crowding
         from valtui_trainer.supervise.validate import validate
 
+        crowded = crowding(self._plan.session.device)
+        if crowded:
+            self.app.call_from_thread(self._say_shared, crowded)
         try:
             prepare_home(self._home)
             answer = validate(self._plan.runs, self._home)
@@ -78,7 +83,12 @@ class PreparingScreen(ModalScreen[Any]):
         except SessionError as error:
             self.app.call_from_thread(self._refuse, str(error))
             return
-        self.app.call_from_thread(self._started, session, warnings(self._home))
+        also = [crowded] if crowded else []
+        self.app.call_from_thread(self._started, session, [*also, *warnings(self._home)])
+
+    def _say_shared(self, crowded: str) -> None:
+        if not gone(self):
+            self.query_one("#shared", Static).update(safe(crowded))
 
     def _started(self, session: SessionPaths, warnings: list[str]) -> None:
         for warning in warnings:

@@ -29,7 +29,7 @@ from valtui_trainer.training.checks.sampling import resolution
 from valtui_trainer.training.checks.start import made, quick_checks
 from valtui_trainer.training.checks.unchanged import unchanged
 from valtui_trainer.training.data.errors import DataError
-from valtui_trainer.training.devices import open_device
+from valtui_trainer.training.devices import open_for
 from valtui_trainer.training.models import ModelError, reason
 from valtui_trainer.training.replica import Replica
 from valtui_trainer.training.same_data import refuse_other_data
@@ -94,7 +94,7 @@ def all_checks(run: RunPaths, spec: RunSpec, home: Path, state: State) -> list[C
     problem = check_device(spec)
     if problem is not None:
         raise CannotCheckError(problem)
-    device = open_device(spec.device, spec.threads)
+    device = open_for(spec)
     material = prepare(spec, home, device, room=0 if device.type == "cuda" else None)
     refuse_other_data(run, material, "the checks")
     replica = build_replica(spec, spec.seeds[0], material, device, state["log_every"])

@@ -29,7 +29,7 @@ from valtui_trainer.training.assemble import Material, prepare
 from valtui_trainer.training.checkpoint import State
 from valtui_trainer.training.choose_engine import ENGINES, Wanted
 from valtui_trainer.training.control import LONG_DEADLINE, Control
-from valtui_trainer.training.devices import open_device, peak_memory, release
+from valtui_trainer.training.devices import open_for, peak_memory, release
 from valtui_trainer.training.fork import read_start
 from valtui_trainer.training.lenses.batchnorm import norm_layers
 from valtui_trainer.training.probe.look import look
@@ -72,7 +72,7 @@ def carry_out(
     problem = check_device(run_spec)
     if problem is not None:
         raise SessionError(problem)
-    device = open_device(run_spec.device, run_spec.threads)
+    device = open_for(run_spec)
     control.enter("data", LONG_DEADLINE)
     material = prepare(run_spec, session.folder.parents[1], device)
     refuse_other_data(run, material, "the probe")
