@@ -18,7 +18,9 @@ from textual.screen import Screen
 
 from valtui.keys import bindings, user_keymap
 from valtui.screens.home import HomeScreen
+from valtui.widgets.colours import other_css
 from valtui.widgets.driver import ValtuiDriver
+from valtui_trainer.session.config import config_path, read_config
 from valtui_trainer.session.safe import safe
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class ValtuiApp(App[str]):
 
         `first_read` is of a session that is being read already, to be opened likewise.
         """
+        self.config, _ = read_config()
+        self.CSS = other_css(self.config.palette)  # type: ignore[misc]
         super().__init__(**options)
         self.home = home
         self._session = session
@@ -63,6 +67,13 @@ class ValtuiApp(App[str]):
         """Take up the user's keys, and show the first screen."""
         keymap, problem = user_keymap()
         self.set_keymap(keymap)
+        theme = self.config.theme
+        if theme in self.available_themes:
+            self.theme = theme
+        elif theme:
+            problem = (
+                f"There is no theme {theme!r} (ctrl+p lists them); {config_path()} asks for it."
+            )
         # Later, for what is shown before the app runs is drawn, and not written.
         self.call_later(self._show_first)
         if problem:
@@ -171,7 +182,7 @@ def run_app(
         sys.stderr.write("valtui: this terminal (TERM=dumb) cannot draw the screen; use --plain.\n")
         return 2
     app = ValtuiApp(home, plan=plan, first_read=first_read, driver_class=ValtuiDriver)
-    message = app.run(mouse=mouse)
+    message = app.run(mouse=mouse and app.config.mouse)
     for sentence in message.split("\n") if message else ():
         sys.stderr.write(f"valtui: {safe(sentence)}\n")
     return app.return_code or 0

@@ -10,6 +10,7 @@ from typing import Literal
 import platformdirs
 from textual.binding import Binding, BindingType
 
+from valtui_trainer.session.config import config_path, read_config
 from valtui_trainer.session.safe import safe
 
 
@@ -132,16 +133,21 @@ def bindings(where: str) -> list[BindingType]:
 def user_keymap() -> tuple[dict[str, str], str]:
     """Return the user's keys by binding id, and a sentence if their file is wrong.
 
-    The file is `keys.toml` in the config folder, with lines such as `"live.stop" = "x"`.
+    They stand in `keys.toml` in the config folder, with lines such as `"live.stop" = "x"`, or in the table
+    `keys` of `config.toml`.
     """
     path = Path(platformdirs.user_config_dir("valtui")) / "keys.toml"
+    config, problem = read_config()
+    keymap, wrong = checked_keymap(dict(config.keys), config_path())
+    problem = problem or wrong
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}, ""
+        return keymap, problem
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return {}, f"{path}: is not used ({error})."
-    return checked_keymap(table, path)
+        return keymap, f"{path}: is not used ({error})."
+    own, wrong = checked_keymap(table, path)
+    return keymap | own, wrong or problem
 
 
 def checked_keymap(table: dict[str, object], path: Path) -> tuple[dict[str, str], str]:

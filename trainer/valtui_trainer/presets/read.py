@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -56,7 +56,7 @@ def explain(problem: str, table: Table, to: type, where: Path | str) -> str:
     if unknown:
         word = unknown.group(1)
         full = f"{key}.{word}" if key else word
-        known = known_keys() if to.__name__ == "Preset" else tuple(to.__struct_fields__)  # type: ignore[attr-defined]
+        known = known_keys() if to.__name__ == "Preset" else fields_of(to)
         suggestion = nearest(full, known) or nearest(word, known)
         return f"{place(where, full)}: no setting is called {full!r}{suggestion}."
     key = re.sub(r"\[\.\.\.\]|\[\d+\]", "", key)
@@ -65,6 +65,15 @@ def explain(problem: str, table: Table, to: type, where: Path | str) -> str:
         return f"{where}: {missing.group(1)!r} is missing."
     value = lookup(table, key)
     return f"{place(where, key)}: {key} = {value!r} is not possible: {in_words(message)}."
+
+
+def fields_of(kind: Any) -> tuple[str, ...]:
+    """Return the dotted names of a type's fields."""
+    found: list[str] = []
+    for name, hint in get_type_hints(kind).items():
+        inner = hasattr(hint, "__struct_fields__")
+        found += [f"{name}.{field}" for field in fields_of(hint)] if inner else [name]
+    return tuple(found)
 
 
 def in_words(message: str) -> str:

@@ -27,8 +27,12 @@ UTC_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def home(override: str | Path | None = None) -> Path:
-    """Return the folder that holds sessions and caches: `override`, $VALTUI_HOME, or XDG state."""
+    """Return the folder of sessions and caches: `override`, $VALTUI_HOME, the user's config, or XDG state."""
     chosen = override or os.environ.get("VALTUI_HOME")
+    if not chosen:
+        from valtui_trainer.session.config import read_config
+
+        chosen = read_config()[0].home
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_state_dir("valtui"))
 
 

@@ -56,6 +56,10 @@ def execute(arguments: argparse.Namespace) -> int:
         pending = {run.id: Asked(session, run, wish) for run in chosen}
     except SessionError as error:
         raise CommandError(str(error)) from None
+    if wish == "resume":
+        from valtui.notify.begin import begin_notifying
+
+        begin_notifying(session)
     failed = False
     waiting = threading.Event()
     until = time.monotonic() + PATIENCE_SECONDS

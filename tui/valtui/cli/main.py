@@ -32,6 +32,8 @@ COMMANDS = {
     "watch": ("watch", "other tools' logs on this screen: TensorBoard, wandb, CSV, …"),
     "export": ("export", "write a session's log as CSV, Parquet or event files, or its weights"),
     "report": ("report", "a session as one page to hand on: curves, verdicts, settings"),
+    "config": ("config", "your defaults: where each comes from"),
+    "completion": ("completion", "a script that completes commands in bash, zsh or fish"),
     "doctor": ("doctor", "check this machine: PyTorch, CUDA, terminal, disk, locks"),
 }
 INTERRUPTED = 130
@@ -76,13 +78,29 @@ def dispatch(words: list[str]) -> int:
         )
     module_name, description = COMMANDS[name]
     module = importlib.import_module(f"valtui.cli.{module_name}")
+    after = words[position + 1 :]
+    if name == "completion" and after[:1] == [
+        "--words"
+    ]:  # words of another command: not to be parsed
+        found: int = module.answer(after[1:])
+        return found
     parser = Parser(name, description[0].upper() + description[1:] + ".")
     module.add_arguments(parser)
     arguments = parser.parse_intermixed_args(words[:position] + words[position + 1 :])
     arguments.command = name
     arguments.words = words
+    warn_of_config(name)
     code: int = module.execute(arguments)
     return code
+
+
+def warn_of_config(name: str) -> None:
+    """Say where the user's defaults are wrong; the command goes on without them."""
+    from valtui_trainer.session.config import read_config
+
+    problem = read_config()[1]
+    if problem and name not in ("config", "completion"):
+        output.complain(f"note: {problem}")
 
 
 def command_position(words: list[str]) -> int | None:
@@ -119,7 +137,7 @@ def open_app(arguments: argparse.Namespace) -> int:
 
 def overview() -> str:
     """Return the help of `valtui` itself."""
-    listed = "\n".join(f"  {name:<10}{does}" for name, (_, does) in COMMANDS.items())
+    listed = "\n".join(f"  {name:<11}{does}" for name, (_, does) in COMMANDS.items())
     return f"""\
 usage: valtui [COMMAND] [--home FOLDER] [--no-mouse] [--version]
 

@@ -117,6 +117,7 @@ def start(plan: Plan, home: Path) -> SessionPaths:
     Raises:
         CommandError: something would keep its runs from starting; nothing was made.
     """
+    from valtui.notify.begin import begin_notifying
     from valtui_trainer.supervise.begin import begin, warnings
     from valtui_trainer.supervise.neighbours import crowding
     from valtui_trainer.supervise.validate import validate
@@ -130,6 +131,7 @@ def start(plan: Plan, home: Path) -> SessionPaths:
     if crowded:
         output.complain(f"note: {crowded}")
     session = begin(plan, home)
+    begin_notifying(session)
     for warning in warnings(home):
         output.complain(f"note: {warning}")
     return session

@@ -36,7 +36,10 @@ from valtui_trainer.measure.volatility import volatility
 from valtui_trainer.session.errors import SessionError
 
 if TYPE_CHECKING:
+    from valtui.causes.types import OverfittingSince
     from valtui.export.picture.scene import Scene
+    from valtui.notify.news import Watcher
+    from valtui_trainer.session.config import Notify
 
 POLL_SECONDS = 0.2
 CALM_POLL_SECONDS = 0.5
@@ -77,6 +80,7 @@ class LiveScreen(CursorCommands):
         self._meter = ""
         self._structure: dict[str, tuple[object, ...]] = {}
         self._can_measure = False
+        self._watcher: Watcher | None = None
         self._charts = {name: Chart(id=name) for name in PANELS}
         self._run_list = RunList()
 
@@ -162,12 +166,31 @@ class LiveScreen(CursorCommands):
             if self.feed.gone:
                 self._say_gone()
                 return
+            self._ring()
             if self.on_top and (changed or not self.feed.ended):
                 self._show_runs()
                 self._show_head()
                 if changed and self._cursor is None:
                     self._say_so_far()
             await asyncio.sleep(STATUS_SECONDS)
+
+    def _ring(self) -> None:
+        """Ring the bell for what is news, where the user wants that."""
+        app: Any = self.app
+        wanted: Notify = app.config.notify
+        if not wanted.bell or not self._can_measure:
+            return
+        if self._watcher is None:
+            from valtui.notify.news import Watcher
+
+            self._watcher = Watcher(self.feed, wanted, self._known_overfitting)
+        for news in self._watcher.look():
+            self.app.bell()
+            self.notify(news.message, markup=False, timeout=10)
+
+    def _known_overfitting(self, run: RunFeed) -> OverfittingSince | None:
+        found = self.diagnosis.known(run)
+        return found.overfitting if found is not None else None
 
     @work(exclusive=True, group="meter", description="read the device's load")
     async def _watch_device(self) -> None:

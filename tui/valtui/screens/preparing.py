@@ -64,6 +64,7 @@ class PreparingScreen(ModalScreen[Any]):
 
     @work(thread=True, exclusive=True, group="prepare", description="check and start")
     def _prepare(self) -> None:
+        from valtui.notify.begin import begin_notifying
         from valtui_trainer.session.errors import SessionError
         from valtui_trainer.session.layout import prepare_home
         from valtui_trainer.supervise.begin import begin, warnings
@@ -80,6 +81,7 @@ class PreparingScreen(ModalScreen[Any]):
                 self.app.call_from_thread(self._refuse, "\n".join(answer.problems))
                 return
             session = begin(self._plan, self._home)
+            begin_notifying(session)
         except SessionError as error:
             self.app.call_from_thread(self._refuse, str(error))
             return

@@ -8,39 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from valtui.widgets import frame, raster
+from valtui.widgets.colours import COLOURS, series_css
 from valtui.widgets.plot import Series
-
-COLOURS = 9
-
-# Okabe and Ito's colours, lightened for a dark ground: told apart by the colour-blind.
-SERIES: dict[str, tuple[str, ...]] = {
-    "": (
-        "#56b4e9", "#e69f00", "#2fc48d", "#e38bc0", "#f0e442",
-        "#f0652f", "#7d8cff", "#c4c4c4", "#a9d86e",
-    ),
-    ":light": (
-        "#0072b2", "#b36b00", "#00805c", "#b0508a", "#857a00",
-        "#c43d00", "#4a4fd0", "#5c5c5c", "#4d7a1a",
-    ),
-    ":ansi": (
-        "ansi_bright_cyan", "ansi_yellow", "ansi_green", "ansi_bright_magenta", "ansi_bright_yellow",
-        "ansi_red", "ansi_bright_blue", "ansi_bright_white", "ansi_bright_green",
-    ),
-    ":ansi:light": (
-        "ansi_blue", "ansi_yellow", "ansi_green", "ansi_magenta", "ansi_cyan",
-        "ansi_red", "ansi_bright_blue", "ansi_default", "ansi_bright_green",
-    ),
-}  # fmt: skip
-
-
-def series_css(widget: str) -> str:
-    """Return the rules that give `widget` the component classes chart--series-1 to -9."""
-    return "\n".join(
-        f"{widget}{ground} > .chart--series-{number} {{ color: {colour}; }}"
-        for ground, colours in SERIES.items()
-        for number, colour in enumerate(colours, start=1)
-    )
-
 
 COMPONENTS: set[str] = {
     "chart--axis",

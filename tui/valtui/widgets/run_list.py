@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from valtui.widgets.palette import COLOURS, series_css
+from valtui.widgets.colours import COLOURS, series_css
 
 STATE_SIGNS = {
     "QUEUED": "…", "STARTING": "◌", "RUNNING": "●", "WATCHED": "○", "PAUSED": "‖", "STOPPING": "◍", "BLOCKED": "!",

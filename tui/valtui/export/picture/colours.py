@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from valtui.widgets.palette import SERIES
+from valtui.widgets.colours import SERIES
 
 
 def series_inks(ground: str) -> dict[str, str]:

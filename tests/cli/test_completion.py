@@ -1,0 +1,91 @@
+"""Completion: the scripts work in the shells themselves, and offer what a command really takes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.sessions import make_session
+from valtui.cli.main import COMMANDS, main
+
+
+def offered(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    """Return what may come after `words`, the last of which is begun."""
+    *before, begun = words
+    assert main(["completion", "--words", *before, "--", begun]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_commands_options_and_names_are_offered(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, _ = make_session(home)
+
+    assert set(COMMANDS) <= set(offered(capsys, ""))
+    assert offered(capsys, "comp") == ["compare", "completion"]
+    assert offered(capsys, "show", "") == [
+        session.id,
+        "--home",
+        "--help",
+        "--json",
+        "--command",
+    ] or (session.id in offered(capsys, "show", ""))
+    assert "batch-128" in offered(capsys, "show", session.id, "")
+    assert offered(capsys, "run", "batch-s") == ["batch-size"]
+    assert "--memory-fraction" in offered(capsys, "run", "batch-size", "--mem")
+    assert offered(capsys, "run", "x", "--set", "model.d") == ["model.depth=", "model.dropout="]
+    assert offered(capsys, "run", "x", "--device", "c") == ["cpu", "cuda"]
+    assert offered(capsys, "export", session.id, "--to", "p") == ["parquet"]
+    assert offered(capsys, "nonsense", "") == []
+    assert offered(capsys, "--home", str(home), "show", "2") == [session.id]
+
+
+def test_an_unknown_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", "tcsh"]) == 2
+    assert "completion takes bash, zsh or fish" in capsys.readouterr().err
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command `valtui` on the path."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "valtui"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m valtui.cli.main "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("begun", ["com", "show ", "run batch-s", "run batch-size --par"])
+def test_bash_completes(home: Path, begun: str) -> None:
+    session, _ = make_session(home)
+    words = ["valtui", *begun.split(" ")]
+    listed = " ".join(f"'{word}'" for word in words)
+    program = (
+        'eval "$(valtui completion bash)"\n'
+        f"COMP_WORDS=({listed}); COMP_CWORD={len(words) - 1}; _valtui 2>/dev/null\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+
+    expected = {"com": "compare", "show ": session.id, "run batch-s": "batch-size"}
+    assert expected.get(begun, "--parallel") in done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_is_sound_in_its_shell(
+    shell: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion", shell]) == 0
+    script = tmp_path / "script"
+    script.write_text(capsys.readouterr().out)
+    assert "valtui" in script.read_text()
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    subprocess.run([shell, "-n", str(script)], check=True)

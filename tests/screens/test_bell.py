@@ -1,0 +1,60 @@
+"""The bell rings for what is news, where the user wants that; the palette and theme of their own hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from screens.conftest import Recorded, sees, shown, until
+from valtui.app import ValtuiApp
+from valtui.screens.live import LiveScreen
+from valtui_trainer.session.config import config_path
+
+MakeApp = Callable[..., ValtuiApp]
+
+
+def configure(text: str) -> None:
+    """Write the user's defaults."""
+    config_path().parent.mkdir(parents=True, exist_ok=True)
+    config_path().write_text(text)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_the_end_of_a_run_rings_where_that_is_wanted(
+    app: MakeApp, running: Recorded, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    configure(f"[notify]\nbell = {str(wanted).lower()}\n")
+    rung: list[bool] = []
+    monkeypatch.setattr(ValtuiApp, "bell", lambda self: rung.append(True))
+    async with app(running).run_test(size=(120, 40), notifications=True) as pilot:
+        screen = pilot.app.screen
+        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        screen = pilot.app.screen
+        assert isinstance(screen, LiveScreen)
+        if wanted:
+            await until(pilot, lambda: screen._watcher is not None)
+        running.end("batch-32")
+        if wanted:
+            await sees(pilot, "batch-32 is done")
+            assert rung == [True]
+        else:
+            await sees(pilot, "1 done")
+            assert rung == []
+
+
+async def test_theme_and_palette_of_the_user_hold(app: MakeApp, ended: Recorded) -> None:
+    configure('theme = "nord"\npalette = "grey"\n')
+    async with app(ended).run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        assert pilot.app.theme == "nord"
+        chart = pilot.app.screen.query_one("#val")
+        colour = chart.get_component_styles("chart--series-1").color
+        assert colour.hex.lower() == "#ffffff"
+
+
+async def test_a_theme_that_is_not_there_is_said(app: MakeApp, ended: Recorded) -> None:
+    configure('theme = "pink"\n')
+    async with app(ended).run_test(size=(120, 40), notifications=True) as pilot:
+        await sees(pilot, "There is no theme 'pink'")
+        assert "pink" in shown(pilot.app)

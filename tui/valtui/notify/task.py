@@ -1,0 +1,116 @@
+"""`python -m valtui.notify.task SESSION`: follows a session, and runs the user's command for what is news.
+
+It is a process of its own, so that it goes on without a screen, and so that nothing in it hurts a run.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from valtui.causes import causes
+from valtui.causes.types import OverfittingSince
+from valtui.feed import RunFeed, SessionFeed
+from valtui.notify.news import News, Watcher
+from valtui_trainer.session.config import read_config
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.layout import SessionPaths, utc_now
+from valtui_trainer.session.locks import acquire
+
+LOOK_SECONDS = 2.0
+COMMAND_SECONDS = 30.0
+ALONE_SECONDS = 60.0
+"""After so long without a supervisor and a living run nothing more comes."""
+
+
+def main(folder: str) -> int:
+    """Follow until all has ended; 0 also where another process does so already."""
+    session = SessionPaths(Path(folder))
+    try:
+        lock = acquire(session.folder / "notify.lock")
+        if lock is None:
+            return 0
+        feed = SessionFeed(session)
+    except (SessionError, OSError) as error:
+        say(str(error))
+        return 1
+    try:
+        follow(feed)
+    finally:
+        lock.release()
+    return 0
+
+
+def follow(feed: SessionFeed) -> None:
+    """Look until every run has ended and nobody starts another."""
+    config, _ = read_config()
+    watcher = Watcher(feed, config.notify, Overfitting())
+    alive_at = time.monotonic()
+    while not feed.gone:
+        try:
+            feed.poll_status()
+            feed.catch_up(1.0)
+            news = watcher.look()
+        except (SessionError, OSError) as error:
+            say(str(error))
+            news = []
+        for one in news:
+            run_command(config.notify.command, one, feed.paths)
+        if feed.supervised or not feed.ended:
+            alive_at = time.monotonic() if feed.supervised else alive_at
+        elif not feed.behind:
+            return
+        if time.monotonic() - alive_at > ALONE_SECONDS and not feed.supervised:
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+class Overfitting:
+    """Finds since when a run overfits, anew only where evaluations came in."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._seen: dict[str, tuple[int, OverfittingSince | None]] = {}
+
+    def __call__(self, run: RunFeed) -> OverfittingSince | None:
+        """Return since when `run` overfits, or None."""
+        known = self._seen.get(run.id)
+        if known is None or known[0] != run.version:
+            known = self._seen[run.id] = (run.version, causes(run).overfitting)
+        return known[1]
+
+
+def run_command(command: str, news: News, session: SessionPaths) -> None:
+    """Run the user's command; what goes wrong with it is said in the log of this process."""
+    told = {
+        "VALTUI_EVENT": news.kind,
+        "VALTUI_SESSION": session.id,
+        "VALTUI_RUN": news.run,
+        "VALTUI_MESSAGE": news.message,
+    }
+    try:
+        words = shlex.split(command)
+        done = subprocess.run(
+            words, env={**os.environ, **told}, stdin=subprocess.DEVNULL, timeout=COMMAND_SECONDS,
+            start_new_session=True, check=False,
+        )  # fmt: skip
+        outcome = f"exit {done.returncode}"
+    except subprocess.TimeoutExpired:
+        outcome = f"ended after {COMMAND_SECONDS:.0f} s"
+    except (OSError, ValueError) as error:
+        outcome = f"could not be run ({error})"
+    say(f"{news.message}: {command}: {outcome}")
+
+
+def say(sentence: str) -> None:
+    """Write to the log of this process."""
+    sys.stderr.write(f"{utc_now()} {sentence}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
