@@ -13,7 +13,9 @@ from torch import nn
 from torch.nn import functional
 
 from valtui_trainer.measure.soundness import repeat
-from valtui_trainer.recorder.batches import (
+from valtui_trainer.recorder.guard import in_words
+from valtui_trainer.session.records import Check, LensPlan
+from valtui_trainer.training.built.batches import (
     Part,
     fixed_part,
     images_and_labels,
@@ -21,11 +23,8 @@ from valtui_trainer.recorder.batches import (
     to_device,
     undisturbed,
 )
-from valtui_trainer.recorder.guard import in_words
-from valtui_trainer.session.records import Check, LensPlan
+from valtui_trainer.training.built.describing import described
 from valtui_trainer.training.checks import frozen
-from valtui_trainer.training.data.arrays import Images
-from valtui_trainer.training.data.validation_set import describe
 from valtui_trainer.training.evaluate import Evaluation, balanced
 from valtui_trainer.training.lenses.batchnorm import norm_layers, set_statistics
 from valtui_trainer.training.lenses.calibration import calibrate
@@ -35,7 +34,6 @@ from valtui_trainer.training.uncompiled import uncompiled
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From logits (b, c) and labels (b,) to the losses (b,) of the samples."""
-MOST_PIXELS = 256_000_000
 NO_LOADER = "no train_loader was given to evaluate()"
 
 
@@ -212,34 +210,3 @@ class Eyes:
             return None
         set_statistics(model, (to_device(images, device) for images, _ in self._part.batches))
         return self._evaluate(model, val_loader, device).loss
-
-
-def described(
-    images: list[torch.Tensor], labels: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-) -> dict[str, Any]:
-    """Return what a session keeps of validation images (b, c, h, w), or of their labels alone.
-
-    Values are spread over what the set holds from its least to its largest.
-    """
-    pixels = grey_or_colour(images)
-    names = tuple(str(number) for number in range(int(labels.max(initial=0)) + 1))
-    if pixels is None or len(pixels) != len(labels):
-        blank = np.zeros((len(labels), 1, 1, 1), np.uint8)
-        arrays = describe(Images(blank, labels, names), np.arange(len(labels)))
-        del arrays["thumbnail"]
-        return arrays
-    return describe(Images(pixels, labels, names), np.arange(len(labels)))
-
-
-def grey_or_colour(images: list[torch.Tensor]) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
-    """Return images as uint8 (n, h, w, 1 or 3), or None where they are none, or too many to keep."""
-    if not images or any(one.shape[1:] != images[0].shape[1:] for one in images):
-        return None
-    if images[0].ndim != 4 or images[0].shape[1] not in (1, 3):
-        return None
-    if sum(one.numel() for one in images) > MOST_PIXELS:
-        return None
-    values = torch.cat(images).float()
-    least, largest = values.amin(), values.amax()
-    scaled = (values - least) / (largest - least).clamp_min(1e-12)
-    return (255 * scaled).round().byte().permute(0, 2, 3, 1).contiguous().numpy()

@@ -47,7 +47,7 @@ def make_place(
     seed: int,
     settings: Mapping[str, Any],
     folder: str | Path | None,
-    builder: tuple[str, str, Preset] | None,
+    builder: tuple[str, str] | None,
 ) -> Guest:
     """Make a run called `name` in the newest recorded session of `title`, or in a new one.
 
@@ -57,8 +57,8 @@ def make_place(
         seed: that this run trains.
         settings: what the program tells of its training.
         folder: the home; None: $VALTUI_HOME, or the XDG state folder.
-        builder: `module:function` that builds the training anew, the folder of its module, and the
-            preset that describes it; None: none was handed over.
+        builder: `module:function` that builds the training anew, and the folder of its module; None:
+            none was handed over.
 
     Raises:
         SessionError: nothing can be written there.
@@ -72,7 +72,7 @@ def make_place(
     spec = RunSpec(
         id=run_id(slug(name), taken, [seed]),
         preset_name=shown,
-        preset=builder[2] if builder else preset_of(recorded),
+        preset=preset_of(recorded),
         seeds=[seed],
         device="",
         threads=0,

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 import numpy as np
 
+from valtui_trainer.recorder.builder import Build, reference
 from valtui_trainer.recorder.guard import guarded, in_words, say
 from valtui_trainer.recorder.pending import Pending
 from valtui_trainer.recorder.place import make_place
-from valtui_trainer.recorder.samples import digest_of, figures_of, in_column
+from valtui_trainer.recorder.samples import figures_of, in_column
+from valtui_trainer.session.built import BUILDING
 from valtui_trainer.session.guest import GuestLog
 from valtui_trainer.session.layout import utc_now
+from valtui_trainer.session.recorded import digest_of
 from valtui_trainer.session.records import Final, Train, Val
 from valtui_trainer.session.safe import safe
 from valtui_trainer.session.validation import write_validation
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from valtui_trainer.recorder.evaluating import Eyes, Loss, Seen
+    from valtui_trainer.recorder.keeping import Keeper
 
 RECORDS_A_SECOND = 3.0
 DIFFERS = "the validation set has another number of samples than before"
@@ -59,6 +63,8 @@ class Recorder:
         steps_per_epoch: int | None = None,
         total_steps: int | None = None,
         loss: Loss | None = None,
+        build: Build | str | None = None,
+        checkpoint_seconds: float = 30.0,
     ) -> None:
         """Begin to record a run.
 
@@ -72,7 +78,19 @@ class Recorder:
             steps_per_epoch: turns steps into epochs where no epoch is given.
             total_steps: of the whole training, for progress.
             loss: from logits (b, c) and labels (b,) to losses (b,), for `evaluate`; None: cross-entropy.
+            build: a function of a module, or `module:function`, that returns a mapping with `model`,
+                `train_loader`, `val_loader` and `optimizer`, as this training began with: with it valtui
+                can probe and prove. Another process calls it; so a script that records must do so under
+                `if __name__ == "__main__"`.
+            checkpoint_seconds: with `build`, seconds between two checkpoints, at evaluations.
+
+        Raises:
+            RuntimeError: a script is imported by valtui to build its training, and trains at once.
         """
+        if os.environ.get(BUILDING):
+            raise RuntimeError(
+                'this script trains as soon as it is imported; put that under if __name__ == "__main__"'
+            )
         self.path: Path | None = None
         self.evaluations = 0
         self._pid = os.getpid()
@@ -88,7 +106,9 @@ class Recorder:
         self._recorded_at = 0.0
         self._columns: int | None = None
         self._best: tuple[float, int] | None = None
-        self._begin(run, session, seed, settings or {}, home, total_steps or 0)
+        self._keeper: Keeper | None = None
+        self._checkpoint_seconds = checkpoint_seconds
+        self._begin(run, session, seed, settings or {}, home, total_steps or 0, build)
 
     @guarded
     def _begin(
@@ -99,10 +119,12 @@ class Recorder:
         settings: Mapping[str, Any],
         home: str | Path | None,
         total_steps: int,
+        build: Build | str | None,
     ) -> None:
         if os.environ.get("RANK", "0") not in ("", "0"):
             return
-        place = make_place(str(run), session, int(seed), settings, home, None)
+        builder = self._reference(build) if build is not None else None
+        place = make_place(str(run), session, int(seed), settings, home, builder)
         self._log = GuestLog(place, lambda error: self.trouble("writing", error))
         self._log.start = msgspec.structs.replace(
             self._log.start, steps_per_epoch=self._steps_per_epoch, total_steps=total_steps
@@ -110,6 +132,18 @@ class Recorder:
         self.path = place.session.folder
         self._recorded_at = time.monotonic()
         atexit.register(self._at_exit)
+
+    def _reference(self, build: Build | str) -> tuple[str, str] | None:
+        """Return where the function is found again; None, and a sentence, where it is not."""
+        try:
+            found = reference(build)
+        except ValueError as error:
+            say(f"{error}; nothing can be probed or proven on this run. The training goes on.")
+            return None
+        if self._loss is not None:
+            say("probes and proofs take cross-entropy; with a loss of your own there are none.")
+            return None
+        return found
 
     @guarded
     def log_train(
@@ -195,6 +229,7 @@ class Recorder:
         step: int,
         epoch: float | None = None,
         train_loader: Any = None,
+        optimizer: torch.optim.Optimizer | None = None,
     ) -> None:
         """Evaluate a classifier on all of `val_loader`, take the lenses, and log what was seen.
 
@@ -209,6 +244,7 @@ class Recorder:
             step: optimizer steps done.
             epoch: epochs done, with their fraction.
             train_loader: a `DataLoader`; it is not iterated itself.
+            optimizer: with `build`, for the checkpoints that probes and proofs start from.
         """
         log = self._living()
         if log is None:
@@ -231,6 +267,23 @@ class Recorder:
         record.seconds = seen.seconds
         record.lens_seconds = seen.lens_seconds
         self._write(log, record, seen.found.losses)
+        if log.guest.spec.builder and optimizer is not None:
+            self._keep(log, model, optimizer, train_loader, step)
+
+    def _keep(
+        self,
+        log: GuestLog,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        train_loader: Any,
+        step: int,
+    ) -> None:
+        """Keep what runs beside start from."""
+        from valtui_trainer.recorder.keeping import Keeper
+
+        if self._keeper is None:
+            self._keeper = Keeper(log, self._checkpoint_seconds)
+        self._keeper.evaluated(model, optimizer, train_loader, step)
 
     def close(self, failure: str = "") -> None:
         """End the recording: what is pending is written; `failure` says why training failed, if it did."""

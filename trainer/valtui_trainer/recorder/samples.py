@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,10 +84,3 @@ def in_column(values: Any) -> Losses | None:
 def array(values: Any) -> Any:
     """Return tensors as numpy arrays, and anything else as it is."""
     return values.detach().float().cpu().numpy() if hasattr(values, "detach") else values
-
-
-def digest_of(labels: Integers | None, n: int, samples: Any = None) -> str:
-    """Return what tells one validation set from another: by its samples, or else labels, or else its size."""
-    content = samples if samples is not None else labels
-    known = np.ascontiguousarray(content).tobytes() if content is not None else b""
-    return f"recorded-{n}-{zlib.crc32(known):08x}"

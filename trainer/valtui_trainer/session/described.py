@@ -24,7 +24,7 @@ def is_ours(spec: RunSpec) -> bool:
 
 def described(spec: RunSpec) -> dict[str, Any]:
     """Return the settings of a run by dotted key: those of its preset, or those that its program named."""
-    if is_ours(spec):
+    if is_ours(spec) and not spec.builder:
         return settings(spec.preset)
     flat = flatten(spec.recorded)
     return {safe(key): shown(flat[key]) for key in list(flat)[:MOST_SETTINGS]}

@@ -134,11 +134,13 @@ def room_for_another(device: str, measured: list[int]) -> bool:
     """Tell whether the CUDA device bears one run more.
 
     Args:
-        device: `cuda:i`.
+        device: `cuda:i`, or `cpu`, which bears as many as a session of ours would train there.
         measured: peak bytes of the runs already there; 0 where a run has not measured yet.
     """
     if not measured:
         return True
+    if not device.startswith("cuda:"):
+        return len(measured) < CPU_RUNS
     if 0 in measured:
         return False
     index = int(device.removeprefix("cuda:"))

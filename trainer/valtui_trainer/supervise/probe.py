@@ -11,6 +11,7 @@ from valtui_trainer.measure.power import detectable
 from valtui_trainer.presets import arms as presets_arms
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.spacing import images_between, steps_between
+from valtui_trainer.session.built import as_tried
 from valtui_trainer.session.checkpoints import fork, newest_start
 from valtui_trainer.session.described import why_no_trial
 from valtui_trainer.session.documents import write_document
@@ -101,8 +102,12 @@ def has_no_batchnorm(start: Start) -> bool:
     return any("no BatchNorm" in plan.reason for plan in start.lenses)
 
 
-def probed_arms(spec: RunSpec, start: Start | None) -> dict[str, str]:
+def probed_arms(run: RunPaths, spec: RunSpec, start: Start | None) -> dict[str, str]:
     """Return every arm that a probe knows with the reason why it does not apply to a run, or ``""``."""
+    try:
+        spec = as_tried(run, spec)
+    except SessionError as error:
+        return dict.fromkeys(presets_arms.PROBED, str(error))
     return {arm: why_not(spec, start, arm) for arm in presets_arms.PROBED}
 
 
@@ -126,6 +131,7 @@ def plan_probe(
         SessionError: the run has not begun.
     """
     refuse_numbers(minutes, replicas, evaluations)
+    spec = ready(run, spec)
     start = newest_start(run)
     refuse_arms(spec, start, arms)
     notes = []
@@ -165,6 +171,18 @@ def plan_probe(
         shares=shares,
         notes=tuple(notes),
     )
+
+
+def ready(run: RunPaths, spec: RunSpec) -> RunSpec:
+    """Return the run as it is tried.
+
+    Raises:
+        PresetError: nothing can be tried on it.
+    """
+    try:
+        return as_tried(run, spec)
+    except SessionError as error:
+        raise PresetError(f"{spec.id} cannot be probed or proven: {error}") from None
 
 
 def refuse_numbers(minutes: float, replicas: int, evaluations: int) -> None:
@@ -266,6 +284,7 @@ def start_probe(
             raise SessionError(
                 f"A probe of {run.id} is under way ({', '.join(other.arms)}); wait for it, or cancel it."
             )
+    spec = ready(run, spec)
     probe = session.probe(new_id(run.id))
     try:
         make_folder(probe.arms)

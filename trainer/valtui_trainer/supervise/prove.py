@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from valtui_trainer.measure.proof import LOOKS
 from valtui_trainer.presets import arms as presets_arms
 from valtui_trainer.presets.errors import PresetError
+from valtui_trainer.presets.keys import difference
 from valtui_trainer.presets.spacing import steps_between, steps_per_epoch
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.checkpoints import evaluations_after, fork, newest_start
@@ -29,7 +30,7 @@ from valtui_trainer.session.probes import new_id
 from valtui_trainer.session.records import Fork, ProofSpec, RunSpec, Start
 from valtui_trainer.supervise.begin import command
 from valtui_trainer.supervise.plan import MOST_RUNS
-from valtui_trainer.supervise.probe import has_no_batchnorm, seconds_per_replica, why_not
+from valtui_trainer.supervise.probe import has_no_batchnorm, ready, seconds_per_replica, why_not
 
 FEWEST_SEEDS = 3
 ENOUGH_LATER = LOOKS[0]
@@ -96,6 +97,7 @@ def plan_proof(
         PresetError: the arm is unknown or does not apply, or the session is full.
         SessionError: the run has not begun.
     """
+    spec = ready(run, spec)
     start = newest_start(run)
     reason = why_no_proof(spec, start, arm)
     if reason:
@@ -151,6 +153,7 @@ def start_proof(
     Raises:
         SessionError: there is no sound checkpoint, or nothing can be written.
     """
+    spec = ready(run, spec)
     proof = session.proof(new_id(f"{run.id}~{plan.arm}"))
     try:
         make_folder(proof.folder)
@@ -207,4 +210,6 @@ def child_of(
         fork=begin,
         proof=proof,
         profile=False,
+        source="preset",
+        recorded=spec.recorded | difference(preset, spec.preset) if spec.builder else {},
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from valtui_trainer.session.commands import Inbox, answered_ids
 from valtui_trainer.session.create import add_attempt, add_run
+from valtui_trainer.session.described import is_ours
 from valtui_trainer.session.documents import read_document, write_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.heartbeat import read_heartbeat
@@ -113,8 +114,8 @@ class Supervisor:
         return bool(not self.notes.write() or self.watched or self.pending or self.queue())
 
     def runs(self) -> list[tuple[RunPaths, RunSpec]]:
-        """Return the session's runs in order; one damaged run must not stop the others."""
-        return runs_of(self.session, skip_damaged=True)
+        """Return the session's runs that we train, in order; one damaged run must not stop the others."""
+        return [pair for pair in runs_of(self.session, skip_damaged=True) if is_ours(pair[1])]
 
     def queue(self) -> list[tuple[RunPaths, RunSpec]]:
         """Return the runs that wait for a place: never started, or asked to be resumed."""

@@ -99,6 +99,10 @@ def prepare(spec: RunSpec, home: Path, device: torch.device, room: int | None = 
     Raises:
         DataError: the data cannot be used.
     """
+    if spec.builder:
+        from valtui_trainer.training.built.material import material_of
+
+        return material_of(spec, device)
     preset = spec.preset
     parts, found = read_split(spec, home)
     timetable = timetable_of(preset, len(found.train.labels), spec.fork)
@@ -147,6 +151,10 @@ def build_model(
     Raises:
         ModelError: there is no such model, or it does not fit the images.
     """
+    if spec.builder:
+        from valtui_trainer.training.built.load import built_model
+
+        return built_model(spec)
     height, width, channels = shape
     if spec.allow_code and spec.code_path and spec.code_path not in sys.path:
         sys.path.append(

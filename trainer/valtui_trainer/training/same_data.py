@@ -20,6 +20,11 @@ def refuse_other_data(run: RunPaths, material: Material, what: str) -> None:
         SessionError: they differ, or nobody knows.
     """
     start = newest_start(run)
+    if start.validation_digest and start.validation_digest != material.validation_digest:
+        raise SessionError(
+            f"The validation set that {material.source} gives is not that of {run.id}; {what} would be "
+            "of other images."
+        )
     if (start.data_digest, start.split_digest) != (material.data_digest, material.split_digest):
         raise SessionError(
             f"The data in {material.source} have changed since {run.id} was trained on them (digest "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from valtui.causes.types import Causes
 from valtui_trainer.measure.suggest import suggested
-from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.layout import RunPaths, SessionPaths
 from valtui_trainer.session.probes import probe_status, probes_of
 from valtui_trainer.session.records import ArmLook, RunSpec, Start
 from valtui_trainer.supervise.probe import probed_arms
@@ -14,20 +14,20 @@ LENSES = ("exact-batchnorm", "averaged-weights")
 """Remedies whose lens says what they would leave. A larger validation set is not far larger."""
 
 
-def applicable_arms(spec: RunSpec, start: Start | None) -> tuple[str, ...]:
+def applicable_arms(run: RunPaths, spec: RunSpec, start: Start | None) -> tuple[str, ...]:
     """Return the arms that a probe can train on a run."""
-    return tuple(arm for arm, reason in probed_arms(spec, start).items() if not reason)
+    return tuple(arm for arm, reason in probed_arms(run, spec, start).items() if not reason)
 
 
 def default_arms(
-    causes: Causes, spec: RunSpec, start: Start | None, first: str = ""
+    causes: Causes, run: RunPaths, spec: RunSpec, start: Start | None, first: str = ""
 ) -> tuple[str, ...]:
     """Return the three arms that the verdict suggests, `first` before them if it is given.
 
     Those that were looked at already come only where nothing else is left.
     """
     known = {arm.id for arm in causes.trials.arms if arm.at_a_look}
-    applicable = applicable_arms(spec, start)
+    applicable = applicable_arms(run, spec, start)
     fresh = [arm for arm in applicable if arm not in known]
     arms = suggested(causes.verdict, fresh or applicable)
     if not first:

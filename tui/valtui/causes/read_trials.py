@@ -35,7 +35,7 @@ def trials_of(feed: SessionFeed, run: RunFeed) -> Trials:
     with np.errstate(all="ignore"):
         arms = tuple(
             arm_found(arm, why_not, read)
-            for arm, why_not in probed_arms(run.spec, run.start).items()
+            for arm, why_not in probed_arms(run.paths, run.spec, run.start).items()
         )
         proofs = tuple(
             proof_found(feed, spec, proof_result(paths))

@@ -130,7 +130,7 @@ def plan_of(
     if arguments.arms == "all":
         from valtui.causes.choosing import applicable_arms
 
-        arms = applicable_arms(spec, start)
+        arms = applicable_arms(run, spec, start)
     elif arguments.arms:
         arms = tuple(word.strip() for word in arguments.arms.split(",") if word.strip())
         if not arms:
@@ -159,7 +159,7 @@ def suggested_arms(session: SessionPaths, run: RunPaths, spec: RunSpec) -> tuple
     session_feed = SessionFeed(session)
     session_feed.drain()
     feed = session_feed.run(run.id)
-    return default_arms(causes(feed, trials=trials_of(session_feed, feed)), spec, feed.start)
+    return default_arms(causes(feed, trials=trials_of(session_feed, feed)), run, spec, feed.start)
 
 
 def in_words(plan: ProbePlan) -> list[str]:

@@ -111,9 +111,9 @@ class TrialCommands(RunCommands):
         from valtui_trainer.supervise.probe import plan_probe
 
         if arm:
-            sets = [default_arms(causes, run.spec, run.start, arm), (arm,)]
+            sets = [default_arms(causes, run.paths, run.spec, run.start, arm), (arm,)]
         else:
-            sets = [applicable_arms(run.spec, run.start)]
+            sets = [applicable_arms(run.paths, run.spec, run.start)]
         return [
             plan_probe(self.feed.paths, run.paths, run.spec, arms) for arms in dict.fromkeys(sets)
         ]

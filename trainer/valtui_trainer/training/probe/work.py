@@ -11,6 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from valtui_trainer.presets import arms as presets_arms
 from valtui_trainer.session.append import Records
+from valtui_trainer.session.built import as_tried
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import ProbePaths, SessionPaths, make_folder, utc_now
@@ -69,6 +70,7 @@ def carry_out(
     run_spec = read_document(run.spec, RunSpec)
     if run_spec is None:
         raise SessionError(f"{run.spec} is missing.")
+    run_spec = as_tried(run, run_spec)
     problem = check_device(run_spec)
     if problem is not None:
         raise SessionError(problem)

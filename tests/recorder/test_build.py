@@ -1,0 +1,333 @@
+"""`build=`: a recorded run can be probed and proven, for a function builds its model, data and optimizer anew."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+from torch import nn
+
+from support.commands import valtui, wait_until
+from support.recorded import Loop, recording
+from valtui.cli.main import main
+from valtui_trainer import Recorder
+from valtui_trainer.session.built import BUILDING, as_tried
+from valtui_trainer.session.checkpoints import fork
+from valtui_trainer.session.errors import SessionError
+from valtui_trainer.session.history import read_history
+from valtui_trainer.session.listing import find_session, runs_of
+from valtui_trainer.session.records import RunSpec
+from valtui_trainer.training.built import load
+from valtui_trainer.training.models import ModelError
+
+SCRIPT = Path(__file__).parents[1] / "support" / "mytraining.py"
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    """Forget after each test what was imported to be built."""
+    before = list(sys.path)
+    yield
+    os.environ.pop(BUILDING, None)
+    sys.modules.pop("mytraining", None)
+    sys.path[:] = before
+    load.build.cache_clear()
+
+
+@pytest.fixture
+def script(tmp_path: Path, digits: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A training of somebody's own in a folder of its own, on a few digits."""
+    del home
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    path = folder / "mytraining.py"
+    path.write_text(SCRIPT.read_text().replace("DIGITS.npz", str(digits)))
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+def trained(script: Path, epochs: int = 2) -> subprocess.CompletedProcess[str]:
+    """Run the training as its author would."""
+    return subprocess.run(
+        [sys.executable, str(script), str(epochs)], capture_output=True, text=True, check=True
+    )
+
+
+def the_run(home: Path) -> tuple[Any, Any, RunSpec]:
+    """Return session, run and what it is."""
+    session = find_session(home, None)
+    ((run, spec),) = runs_of(session)
+    return session, run, spec
+
+
+def test_what_it_saw_of_the_training_completes_the_run(script: Path, home: Path) -> None:
+    done = trained(script)
+    _, run, spec = the_run(home)
+
+    tried = as_tried(run, spec)
+
+    assert done.stderr == ""
+    assert spec.builder == "mytraining:build"
+    assert spec.code_path == str(script.parent)
+    assert (tried.device, tried.threads) == ("cpu", 1)
+    assert tried.preset.batch_size == 16
+    assert (tried.preset.optimizer.name, tried.preset.learning_rate) == ("adam", 3e-3)
+    assert (tried.preset.weight_decay, tried.preset.model.dropout) == (1e-3, 0.2)
+    assert tried.preset.eval_every == pytest.approx(0.25)
+    assert [path.name for path in sorted(run.checkpoints.iterdir())] == [
+        "step-000000035.pt", "step-000000040.pt"
+    ]  # fmt: skip
+
+
+def test_a_replica_at_the_checkpoint_is_the_recorded_model_to_the_bit(
+    script: Path, home: Path, tmp_path: Path
+) -> None:
+    from valtui_trainer.training.assemble import build_replica, prepare
+    from valtui_trainer.training.devices import open_for
+    from valtui_trainer.training.evaluator import Evaluator
+    from valtui_trainer.training.fork import read_start, take_over
+    from valtui_trainer.training.same_data import refuse_other_data
+
+    trained(script)
+    _, run, spec = the_run(home)
+    tried = as_tried(run, spec)
+    begin = fork(run, tried, tmp_path / "start.pt")
+    device = open_for(tried)
+    material = prepare(tried, home, device)
+    refuse_other_data(run, material, "the test")
+    replica = build_replica(tried, 7, material, device, 1)
+    take_over(replica, read_start(tmp_path / "start.pt", begin), 0)
+    evaluator = Evaluator(tried.preset, material.train_set, material.val_set, [replica.model], 20)
+
+    found = evaluator.evaluate(0, replica.model)
+
+    (logged,) = [one for _, one in read_history(run).val if one.step == begin.step]
+    assert found.loss == pytest.approx(logged.val_loss, abs=1e-6)
+    assert found.accuracy == logged.val_accuracy
+    assert len(replica.optimizer.state) == len(list(replica.model.parameters()))
+
+
+@pytest.mark.slow
+def test_probe_and_proof_work_as_for_runs_of_ours(script: Path, home: Path, tmp_path: Path) -> None:
+    trained(script)
+    session, run, _ = the_run(home)
+
+    probed = json.loads(
+        valtui(
+            "probe", session.id, run.id, "--arms", "learning-rate-half,weight-decay-off,dropout-off",
+            "--replicas", "4", "--evaluations", "6", "--json", cwd=tmp_path,
+        ).stdout
+    )  # fmt: skip
+    assert probed["state"] == "DONE", probed
+    look = probed["looks"][-1]
+    assert {one["arm"] for one in look} == {"learning-rate-half", "weight-decay-off", "dropout-off"}
+    assert all(one["left"] is not None and one["replicas"] == 4 for one in look)
+
+    valtui("prove", session.id, run.id, "learning-rate-half", "--detach", cwd=tmp_path)
+    wait_until(lambda: len(runs_of(session)) == 3, 60, "the runs beside")
+
+    def states() -> list[str]:
+        shown = json.loads(valtui("show", session.id, "--json", cwd=tmp_path).stdout)
+        return [one["state"] for one in shown["runs"]]
+
+    wait_until(lambda: states().count("DONE") == 3, 200, "their end")
+    found = json.loads(valtui("causes", session.id, run.id, "--json", cwd=tmp_path).stdout)
+    (proof,) = found["runs"][0]["proofs"]
+    assert proof["arm"] == "learning-rate-half"
+    assert proof["outcome"] in ("holds", "does-not-hold", "undecided")
+    compared = json.loads(valtui("compare", session.id, "--json", cwd=tmp_path).stdout)
+    (beside,) = [one for one in compared["runs"] if one["id"] == f"{run.id}~learning-rate-half"]
+    assert beside["differs"]["learning_rate"] == pytest.approx(1.5e-3)
+
+
+def test_training_with_it_is_equal_to_the_bit(digits: Path, home: Path) -> None:
+    del home
+    without = Loop(digits).run(2)
+    loop = Loop(digits)
+    with Recorder(
+        "x", build="mytraining:build", steps_per_epoch=10, checkpoint_seconds=0
+    ) as recorder:
+
+        def each(loop: Loop, step: int) -> None:
+            if step % 5 == 0:
+                recorder.evaluate(
+                    loop.model, loop.val_loader, step=step, train_loader=loop.train_loader,
+                    optimizer=loop.optimizer,
+                )  # fmt: skip
+
+        assert loop.run(2, each) == without
+
+
+def refusal(home: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return why a probe of the newest recorded run is refused."""
+    session, run, _ = the_run(home)
+    capsys.readouterr()
+    assert main(["probe", session.id, run.id, "--plan"]) == 2
+    return capsys.readouterr().err
+
+
+Change = Callable[[Loop], dict[str, Any]]
+
+
+def with_optimizer(make: Callable[[Any], torch.optim.Optimizer]) -> Change:
+    """Return a change of a loop's optimizer."""
+
+    def change(loop: Loop) -> dict[str, Any]:
+        loop.optimizer = make(loop.model)
+        return {}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (with_optimizer(lambda model: torch.optim.RMSprop(model.parameters())), "its optimizer is RMSprop"),
+        (with_optimizer(lambda model: torch.optim.Adam([{"params": [one]} for one in model.parameters()])), "several groups of weights"),
+        (with_optimizer(lambda model: torch.optim.Adam(model.parameters(), amsgrad=True)), "its optimizer sets amsgrad"),
+        (with_optimizer(lambda model: torch.optim.SGD(list(model.parameters())[:2], 0.1)), "does not hold all weights"),
+        (lambda loop: {"steps_per_epoch": None}, "was not told steps_per_epoch"),
+        (lambda loop: {"optimizer": None}, "has seen too little yet"),
+        (lambda loop: {"train_loader": None}, "was given no train_loader"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_tried_says_so_and_the_loop_goes_on(
+    digits: Path, home: Path, capsys: pytest.CaptureFixture[str], change: Change, words: str
+) -> None:
+    loop = Loop(digits)
+    given = {"steps_per_epoch": 10, **change(loop)}
+    with Recorder(
+        "x", build="mytraining:build", steps_per_epoch=given["steps_per_epoch"], checkpoint_seconds=0
+    ) as recorder:  # fmt: skip
+
+        def each(loop: Loop, step: int) -> None:
+            if step % 5 == 0:
+                recorder.evaluate(
+                    loop.model, loop.val_loader, step=step,
+                    train_loader=given.get("train_loader", loop.train_loader),
+                    optimizer=given.get("optimizer", loop.optimizer),
+                )  # fmt: skip
+
+        loop.run(2, each)
+
+    assert words in refusal(home, capsys)
+
+
+def test_a_function_that_no_other_process_finds_is_refused_at_once(
+    digits: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = Loop(digits)
+
+    def nested() -> None: ...
+
+    for build in (nested, "nonsense", loop.run):
+        with Recorder("x", build=build, steps_per_epoch=10) as recorder:
+            loop.run(1, recording(recorder))
+    err = capsys.readouterr().err
+    assert "another process can import" in err
+    assert "must be module:function" in err
+    _, run, spec = runs_and_specs(home)[0]
+    assert spec.builder == ""
+    assert run.folder.exists()
+
+
+def runs_and_specs(home: Path) -> list[tuple[Any, Any, RunSpec]]:
+    """Return the run of each session."""
+    return [
+        (find_session(home, folder.name), *runs_of(find_session(home, folder.name))[0])
+        for folder in sorted((home / "sessions").iterdir())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import nothing_of_that_name\n", "cannot be called (ModuleNotFoundError: No module named 'nothing_of_that_name')"),
+        ("def build():\n    return {}\n", "model, train_loader, val_loader are missing"),
+        ("def build():\n    return dict(model=1, train_loader=1, val_loader=1)\n", "model is a int"),
+        ("def build():\n    raise SystemError('no disk')\n", "no disk"),
+        (None, "cannot be called"),
+    ],
+)  # fmt: skip
+def test_code_that_changed_since_is_a_sentence(
+    script: Path, home: Path, code: str | None, words: str
+) -> None:
+    trained(script)
+    _, run, spec = the_run(home)
+    script.unlink() if code is None else script.write_text(code)
+
+    with pytest.raises(ModelError) as raised:
+        load.parts_of(as_tried(run, spec))
+
+    assert words in str(raised.value)
+
+
+def test_a_script_that_trains_when_it_is_imported_is_stopped(
+    script: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    trained(script)
+    _, run, spec = the_run(home)
+    script.write_text(script.read_text().replace('if __name__ == "__main__":', "if True:"))
+    monkeypatch.setattr(sys, "argv", ["x", "1"])
+
+    with pytest.raises(ModelError, match="trains as soon as it is imported"):
+        load.parts_of(as_tried(run, spec))
+
+
+def test_a_set_that_augments_is_asked_each_time_and_one_that_does_not_is_kept(digits: Path) -> None:
+    from valtui_trainer.training.built.sets import ItemSet, TensorSet, training_batches
+
+    cpu = torch.device("cpu")
+    plain = training_batches(Loop(digits).train_loader, cpu, 1 << 40)
+    random = training_batches(Loop(digits, augmented=True).train_loader, cpu, 1 << 40)
+    large = training_batches(Loop(digits).train_loader, cpu, 100)
+    rows = torch.tensor([5, 3, 3])
+
+    assert isinstance(plain, TensorSet)
+    assert isinstance(random, ItemSet)
+    assert isinstance(large, ItemSet)
+    assert torch.equal(plain.batch(rows)[0], large.batch(rows)[0])
+    assert torch.equal(plain.batch(rows)[1], random.batch(rows)[1])
+    images, _ = random.batch(rows)
+    assert not torch.equal(images[1], images[2])
+
+
+def test_weights_in_another_order_and_frozen_ones_find_their_state_again() -> None:
+    from valtui_trainer.recorder.keeping import state_of
+
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    model[0].bias.requires_grad_(False)
+    optimizer = torch.optim.SGD(reversed(list(model.parameters())), 0.1, momentum=0.9)
+    model(torch.ones(4, 2)).sum().backward()
+    optimizer.step()
+
+    state = state_of(optimizer, model)
+
+    trained_ones = [one for one in model.parameters() if one.requires_grad]
+    assert list(state["state"]) == [0, 1, 2]
+    for place, weight in enumerate(trained_ones):
+        held = state["state"][place]["momentum_buffer"]
+        assert torch.equal(held, optimizer.state[weight]["momentum_buffer"])
+    assert state["param_groups"][0]["params"] == [0, 1, 2]
+
+
+def test_a_damaged_sidecar_is_a_sentence(script: Path, home: Path) -> None:
+    trained(script)
+    _, run, spec = the_run(home)
+    (run.folder / "built.json").write_text("{")
+
+    with pytest.raises(SessionError, match=r"built\.json: is damaged"):
+        as_tried(run, spec)
+    (run.folder / "built.json").unlink()
+    with pytest.raises(SessionError, match="has seen too little yet"):
+        as_tried(run, spec)
+    assert as_tried(run, msgspec.structs.replace(spec, builder="")).builder == ""
