@@ -14,6 +14,7 @@ PARTS = {
     "rivals": "bench.rivals",
     "levers": "bench.levers",
     "costs": "bench.costs",
+    "recorder": "bench.recorder",
     "growth": "bench.growth",
     "where-time-goes": "bench.where_time_goes",
     "replicas": "bench.replicas",
