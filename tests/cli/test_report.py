@@ -208,6 +208,12 @@ def test_seeds_have_bands_and_many_runs_have_their_names(home: Path, tmp_path: P
     assert "12 preset-11" in written
 
 
+def test_a_page_does_not_tell_where_files_lie(home: Path, tmp_path: Path) -> None:
+    make_session(home)
+
+    assert str(home) not in report(tmp_path / "r.html")
+
+
 def test_a_page_is_written_whole_and_only_over_a_page(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

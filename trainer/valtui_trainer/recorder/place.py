@@ -111,7 +111,7 @@ def make_place(
 
 
 def find(home_folder: Path, title: str) -> SessionPaths | None:
-    """Return the newest session of `title` that holds recorded runs alone, or None."""
+    """Return the newest session of `title` that holds recorded runs, and proofs on them, alone; or None."""
     wanted = safe(title, 100)
     for name in session_names(home_folder):
         session = SessionPaths(home_folder / "sessions" / name)
@@ -119,7 +119,7 @@ def find(home_folder: Path, title: str) -> SessionPaths | None:
             spec = read_document(session.spec, SessionSpec)
             if spec is None or spec.title != wanted or session.folder.is_symlink():
                 continue
-            if all(run.source == "recorder" for _, run in runs_of(session)):
+            if all(run.source == "recorder" or run.builder for _, run in runs_of(session)):
                 return session
         except SessionError:
             continue

@@ -165,7 +165,7 @@ def describe_run(one: RunFigures, feed: SessionFeed) -> Entry:
         if one.best is None
         else {
             "step": one.best.step,
-            "epoch": one.best.epoch,
+            "epoch": one.best.epoch if feed.run(one.id).unit == "epoch" else None,
             "val_loss": one.best.loss,
             "look_alikes": one.best.look_alikes,
         },

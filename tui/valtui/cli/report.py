@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from valtui import texts
 from valtui.cli import output
@@ -130,7 +130,7 @@ def content_of(session: SessionPaths) -> Content:
         rows=[compare.row_of(one) for one in figures],
         remarks=[*compare.NOTES, *(pair_words.NOTE if pairs else ())],
         documents=Documents(
-            show.describe(session),
+            without_paths(show.describe(session)),
             compare.describe(feed, figures, pairs),
             causes_document(feed.spec.id, found),
         ),
@@ -139,3 +139,9 @@ def content_of(session: SessionPaths) -> Content:
         name=about.name,
         note=about.note,
     )
+
+
+def without_paths(shown: dict[str, Any]) -> dict[str, Any]:
+    """Return what `show` says without where files lie on this machine: a page is handed on."""
+    runs = [{**run, "profile": None, "origin": Path(run["origin"]).name} for run in shown["runs"]]
+    return {**{key: value for key, value in shown.items() if key != "path"}, "runs": runs}

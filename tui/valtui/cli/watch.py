@@ -49,7 +49,7 @@ def add_arguments(parser: Parser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Watch what is at PATH: on the screen, in plain lines, or once, as a document."""
-    from valtui_trainer.foreign.request import groups_at, watched_already
+    from valtui_trainer.foreign.request import MOST_RUNS, groups_at, watched_already
     from valtui_trainer.session.layout import prepare_home
 
     path = Path(arguments.path).expanduser().absolute()
@@ -60,15 +60,40 @@ def execute(arguments: argparse.Namespace) -> int:
     already = watched_already(home, path)
     if already is not None and on_terminal() and not (arguments.plain or arguments.json):
         return show(home, session=already, mouse=not arguments.no_mouse)
+    screen = on_terminal() and not (arguments.plain or arguments.json)
+    if screen and not arguments.runs and len(groups) > MOST_RUNS:
+        chosen = chosen_on_screen(groups)
+        if not chosen:
+            return 0
+        groups = [group for group in groups if group.name in chosen]
+        arguments.chosen = True
     session = make(arguments, home, path, groups)
     with following(session, once=arguments.json) as said:
         for problem in said:
             output.complain(f"note: {problem}")
-        if on_terminal() and not (arguments.plain or arguments.json):
+        if screen:
             return show(home, session=session, mouse=not arguments.no_mouse)
         if not arguments.json:
             return plain(session)
     return document(session)
+
+
+def chosen_on_screen(groups: list[Group]) -> list[str]:
+    """Return the names of the runs that a person chooses; none where they leave."""
+    import time
+
+    from valtui.screens.choose_runs import ChooseRunsApp
+    from valtui_trainer.foreign.request import MOST_RUNS
+
+    runs = [
+        (
+            group.name,
+            f"{time.strftime('%Y-%m-%d %H:%M', time.localtime(group.modified))}  {group.seeds[0][1].kind}"
+            + (f"  {len(group.seeds)} seeds" if len(group.seeds) > 1 else ""),
+        )
+        for group in groups
+    ]
+    return ChooseRunsApp(runs, MOST_RUNS).run() or []
 
 
 def list_runs(groups: list[Group], path: Path, as_json: bool) -> int:
@@ -121,7 +146,8 @@ def make(
             f"note: the newest {MOST_RUNS} of {len(groups)} runs; --list names all, --runs chooses."
         )
     options = Options(arguments.step.strip(), columns)
-    return make_session(home, path, list(reversed(chosen)), options, bool(wanted))
+    by_person = bool(wanted) or getattr(arguments, "chosen", False)
+    return make_session(home, path, list(reversed(chosen)), options, by_person)
 
 
 @contextlib.contextmanager

@@ -192,6 +192,10 @@ class RunCommands(StartCommands):
 
         if self._is_anothers():
             return
+        if self.run.spec.builder:
+            text = f"{safe(self.run.id)} is built by a function of somebody's own, not by a preset."
+            self.notify(text, severity="warning", markup=False)
+            return
         if len(self.feed.runs) >= MOST_RUNS:
             self.notify("Nine presets are the most one session can show.", severity="warning")
             return
