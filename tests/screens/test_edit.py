@@ -58,7 +58,7 @@ async def test_a_changed_preset_is_started_into_the_session(
 ) -> None:
     async with app(ended).run_test(size=size, notifications=True) as pilot:
         await opened(pilot)
-        await change(pilot, "batch_s", "64")
+        await change(pilot, "batch", "64")
         await pilot.press("enter")
         await sees(pilot, "differs: batch_size 32 → 64")
         await change(pilot, "dropout", "0.25")
@@ -96,10 +96,10 @@ async def test_what_cannot_be_is_said_while_it_is_written(
 async def test_a_value_put_back_is_no_difference(app: MakeApp, ended: Recorded) -> None:
     async with app(ended).run_test(size=(120, 40)) as pilot:
         await opened(pilot)
-        await change(pilot, "batch_s", "64")
+        await change(pilot, "batch", "64")
         await pilot.press("enter")
         await sees(pilot, "32 → 64")
-        await change(pilot, "batch_s", "32")
+        await change(pilot, "batch", "32")
         await pilot.press("enter")
         await sees(pilot, "in nothing yet")
 

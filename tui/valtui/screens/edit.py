@@ -73,16 +73,18 @@ class EditScreen(ModalScreen["Changes | None"]):
         self._list(event.value)
 
     def _list(self, wanted: str) -> None:
-        """List the settings that fit what is typed."""
+        """List the settings that fit what is typed, those that begin with it first."""
         words = wanted.casefold().replace("-", "_").split()
         found = [key for key in self._before if all(word in key for word in words)]
+        if words:
+            found.sort(key=lambda key: not key.startswith(words[0]))
         shown = self.query_one("#settings", OptionList)
         shown.clear_options()
         shown.add_options(Option(self._line(key), id=key) for key in found)
         if not found:
             shown.add_option(Option("no setting has that name", disabled=True))
             return
-        shown.highlighted = found.index(self._key) if self._key in found else 0
+        shown.highlighted = found.index(self._key) if self._key in found and not words else 0
 
     def _line(self, key: str) -> Content:
         before = safe(spelled(self._before[key]), 40)
@@ -113,11 +115,11 @@ class EditScreen(ModalScreen["Changes | None"]):
     def _show(self, key: str) -> None:
         """Show what a setting means and its value."""
         self._key = key
-        self.query_one("#meaning", Static).update(safe(help_of(key)))
+        meaning = Content.assemble((key, "bold"), f": {safe(help_of(key))}")
+        self.query_one("#meaning", Static).update(meaning)
         value = self.query_one("#value", Input)
         with value.prevent(Input.Changed):
             value.value = safe(spelled(self.changes.get(key, self._before[key])))
-        value.border_title = key
         self._say("")
 
     # --- changing ----------------------------------------------------------------------------------
