@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from valtui_trainer.session.built import as_tried
+from valtui_trainer.session.checkpoints import checkpoints_of
 from valtui_trainer.session.history import History, read_history
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import runs_of, session_names, statuses
@@ -43,7 +45,7 @@ LIGHTNING = """
     data = TensorDataset(torch.randn(32, 4), torch.arange(32) % 3)
     trainer = lightning.Trainer(
         max_epochs=4, logger=False, enable_progress_bar=False, enable_model_summary=False,
-        accelerator="cpu", enable_checkpointing=False, callbacks=[RecorderCallback("theirs")],
+        accelerator="cpu", enable_checkpointing=False, callbacks=[RecorderCallback("theirs", {options})],
     )
     trainer.fit(Module(), DataLoader(data, 8, shuffle=True), DataLoader(data, 16))
 """
@@ -95,7 +97,7 @@ def test_one_line_records_a_fit_of_lightning_with_its_lenses(
 ) -> None:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    program = LIGHTNING.format(package=package, outputs=3, fail="pass")
+    program = LIGHTNING.format(package=package, outputs=3, fail="pass", options="")
 
     state, spec, history, said = recorded(program, tmp_path, home)
 
@@ -109,10 +111,32 @@ def test_one_line_records_a_fit_of_lightning_with_its_lenses(
 
 
 @pytest.mark.slow
+def test_with_a_function_that_builds_it_a_fit_of_lightning_can_be_tried(
+    home: Path, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("lightning") is None:
+        pytest.skip("lightning is not installed")
+    options = 'build="theirs:build", checkpoint_seconds=0'
+    program = LIGHTNING.format(package="lightning", outputs=3, fail="pass", options=options)
+
+    _, spec, history, said = recorded(program, tmp_path, home)
+
+    session = SessionPaths(home / "sessions" / session_names(home)[0])
+    run = session.run(spec.id)
+    tried = as_tried(run, spec)
+    assert (tried.preset.optimizer.name, tried.preset.learning_rate) == ("sgd", 0.1), said
+    assert (tried.preset.batch_size, tried.preset.eval_every) == (8, 1.0)
+    assert [one.step for one in checkpoints_of(run)] == [16, 12]
+    assert history.starts[-1].steps_per_epoch == 4
+
+
+@pytest.mark.slow
 def test_a_fit_that_fails_is_noted_with_its_reason(home: Path, tmp_path: Path) -> None:
     if importlib.util.find_spec("lightning") is None:
         pytest.skip("lightning is not installed")
-    program = LIGHTNING.format(package="lightning", outputs=3, fail="raise ValueError('no')")
+    program = LIGHTNING.format(
+        package="lightning", outputs=3, fail="raise ValueError('no')", options=""
+    )
 
     state, _, _, said = recorded(program, tmp_path, home)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from valtui_trainer.recorder.guard import say
@@ -19,12 +19,19 @@ class Recording:
         self._evaluates = evaluate
         self.recorder: Recorder | None = None
 
-    def begin(self, settings: Mapping[str, Any], total_steps: int | None) -> None:
+    def begin(
+        self,
+        settings: Mapping[str, Any],
+        total_steps: int | None,
+        steps_per_epoch: Callable[[], int | None] = lambda: None,
+    ) -> None:
         """Begin to record, unless that was done; the user's own settings stand above the framework's."""
         if self.recorder is None:
             options = dict(self._options)
             options["settings"] = {**settings, **(options.get("settings") or {})}
             options.setdefault("total_steps", total_steps)
+            if options.get("build") is not None:  # checkpoints are placed by epochs
+                options.setdefault("steps_per_epoch", steps_per_epoch())
             self.recorder = Recorder(self._run, **options)
 
     def validated(
@@ -36,6 +43,7 @@ class Recording:
         epoch: float | None,
         loss: Any,
         accuracy: Any = None,
+        optimizer: Any = None,
     ) -> None:
         """Log an evaluation: by the Recorder's own, or, where the model is no classifier, the logged `loss`."""
         if self.recorder is None:
@@ -43,8 +51,9 @@ class Recording:
         if self._evaluates and val_loader is not None:
             before = self.recorder.evaluations
             self.recorder.evaluate(
-                model, val_loader, step=step, epoch=epoch, train_loader=train_loader
-            )
+                model, val_loader, step=step, epoch=epoch, train_loader=train_loader,
+                optimizer=optimizer,
+            )  # fmt: skip
             if self.recorder.evaluations > before:
                 return
             self._evaluates = False

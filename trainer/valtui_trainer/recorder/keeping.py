@@ -49,6 +49,7 @@ class Keeper:
         if len(self._steps) < 2:
             return
         bare = unwrapped(model)
+        optimizer = inner(optimizer)
         built = self._seen(bare, optimizer, train_loader)
         if built != self._told:
             write_built(self._log.guest.run, built)
@@ -107,6 +108,14 @@ def unwrapped(model: nn.Module) -> nn.Module:
         if isinstance(inner, nn.Module):
             return unwrapped(inner)
     return model
+
+
+def inner(optimizer: Any) -> torch.optim.Optimizer:
+    """Return the optimizer within what a framework wraps around it."""
+    found: torch.optim.Optimizer = optimizer
+    while type(found).__name__ not in NAMES and hasattr(found, "optimizer"):
+        found = found.optimizer
+    return found
 
 
 def why_not(

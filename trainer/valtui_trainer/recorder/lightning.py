@@ -40,7 +40,8 @@ class RecorderCallback(Callback):  # type: ignore[misc]
         if not trainer.is_global_zero:
             return
         total = trainer.max_steps if trainer.max_steps and trainer.max_steps > 0 else None
-        self._recording.begin(dict(getattr(pl_module, "hparams", {}) or {}), total)
+        settings = dict(getattr(pl_module, "hparams", {}) or {})
+        self._recording.begin(settings, total, lambda: steps_in_an_epoch(trainer))
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -66,6 +67,7 @@ class RecorderCallback(Callback):  # type: ignore[misc]
             trainer.global_step, epoch_of(trainer, None),
             first(metrics, "val_loss", "valid_loss", "val/loss", "validation_loss"),
             first(metrics, "val_acc", "val_accuracy", "val/acc", "val/accuracy"),
+            only_one(trainer.optimizers),
         )  # fmt: skip
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
@@ -75,6 +77,15 @@ class RecorderCallback(Callback):  # type: ignore[misc]
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
         """End the recording."""
         self._recording.end()
+
+
+def steps_in_an_epoch(trainer: Any) -> int | None:
+    """Return the optimizer steps of an epoch, where the trainer knows how many epochs there are."""
+    try:
+        steps, epochs = trainer.estimated_stepping_batches, trainer.max_epochs
+        return round(steps / epochs) if epochs and epochs > 0 and math.isfinite(steps) else None
+    except Exception:  # whatever their loaders raise, they raise it again where it belongs
+        return None
 
 
 def only_one(loaders: Any) -> Any:
