@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 LONGEST = 4_000
 MOST_MARKS = 4
@@ -89,3 +90,12 @@ def json_spelling(character: str) -> str:
         return character
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
+def encodable(content: Any) -> Any:
+    """Return `content` with names that are not UTF-8, as files can have, spelled so that JSON holds them."""
+    if isinstance(content, str):
+        return content.encode(errors="backslashreplace").decode()
+    if isinstance(content, dict):
+        return {encodable(key): encodable(value) for key, value in content.items()}
+    return [encodable(one) for one in content] if isinstance(content, list | tuple) else content

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from io import TextIOWrapper
 from typing import Any
 
-from valtui_trainer.session.safe import is_mark, safe, safe_json
+from valtui_trainer.session.safe import encodable, is_mark, safe, safe_json
 
 SCHEMA = 1
 LONGEST_LINE = 100_000
@@ -67,15 +67,6 @@ def document(content: Any) -> None:
 
     encoded = msgspec.json.encode(encodable(msgspec.to_builtins(content)))
     sys.stdout.write(safe_json(msgspec.json.format(encoded, indent=2).decode()) + "\n")
-
-
-def encodable(content: Any) -> Any:
-    """Return `content` with names that are not UTF-8, as files can have, spelled so that JSON holds them."""
-    if isinstance(content, str):
-        return content.encode(errors="backslashreplace").decode()
-    if isinstance(content, dict):
-        return {encodable(key): encodable(value) for key, value in content.items()}
-    return [encodable(one) for one in content] if isinstance(content, list | tuple) else content
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

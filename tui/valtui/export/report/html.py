@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 
 from valtui.export.picture import svg
 from valtui.export.picture.scene import Scene
-from valtui_trainer.session.safe import safe, safe_json
+from valtui_trainer.session.safe import encodable, safe, safe_json
 
 LONGEST = 20_000
 BREAKS = re.compile("[<>&\u2028\u2029]")
@@ -68,12 +68,3 @@ def json_block(identity: str, content: Any) -> str:
     encoded = msgspec.json.encode(encodable(msgspec.to_builtins(content))).decode()
     closed = BREAKS.sub(lambda one: f"\\u{ord(one.group()):04x}", safe_json(encoded))
     return f'<script type="application/json" id="{identity}">{closed}</script>'
-
-
-def encodable(content: Any) -> Any:
-    """Return `content` with names that are not UTF-8, as files can have, spelled so that JSON holds them."""
-    if isinstance(content, str):
-        return content.encode(errors="backslashreplace").decode()
-    if isinstance(content, Mapping):
-        return {encodable(key): encodable(value) for key, value in content.items()}
-    return [encodable(one) for one in content] if isinstance(content, list | tuple) else content
