@@ -17,7 +17,6 @@ from valtui_trainer.session.built import Built, write_built
 from valtui_trainer.session.checkpoints import checkpoint_files
 from valtui_trainer.session.guest import GuestLog
 from valtui_trainer.training import checkpoint
-from valtui_trainer.training.replica import clone
 
 KEPT = 2
 NAMES = {"Adam": "adam", "AdamW": "adamw", "SGD": "sgd"}
@@ -60,6 +59,7 @@ class Keeper:
         self._write(bare, optimizer, step)
 
     def _write(self, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+        """Write a checkpoint; nothing is copied on the device, for no step is taken meanwhile."""
         folder = self._log.guest.run.checkpoints
         written = checkpoint.write(
             folder,
@@ -68,7 +68,7 @@ class Keeper:
                 "replicas": [
                     {
                         "seed": self._log.guest.spec.seeds[0],
-                        "model": clone(model.state_dict()),
+                        "model": dict(model.state_dict()),
                         "optimizer": state_of(optimizer, model),
                     }
                 ],
@@ -185,7 +185,7 @@ def state_of(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, An
         if weight in optimizer.state
     }
     group = {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
-    return {"state": clone(state), "param_groups": [{**clone(group), "params": list(range(len(trained)))}]}  # fmt: skip
+    return {"state": state, "param_groups": [{**group, "params": list(range(len(trained)))}]}  # fmt: skip
 
 
 def on_cpu_step(key: str, value: Any) -> Any:
