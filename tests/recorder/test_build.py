@@ -148,6 +148,16 @@ def test_probe_and_proof_work_as_for_runs_of_ours(script: Path, home: Path, tmp_
     assert beside["differs"]["learning_rate"] == pytest.approx(1.5e-3)
 
 
+def test_augmentation_is_their_own(
+    script: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(script)
+    session, run, _ = the_run(home)
+
+    assert main(["probe", session.id, run.id, "--arms", "augmentation-off", "--plan"]) == 2
+    assert "is the data set's own, which no setting changes" in capsys.readouterr().err
+
+
 def test_training_with_it_is_equal_to_the_bit(digits: Path, home: Path) -> None:
     del home
     without = Loop(digits).run(2)

@@ -77,6 +77,8 @@ def why_not(spec: RunSpec, start: Start | None, arm: str) -> str:
         return elsewhere
     if found.remedy:
         return "the lens measures it already, and a run beside proves it (P, or `valtui prove`)."
+    if spec.builder and found.cause == "augmentation":
+        return "whatever augments is the data set's own, which no setting changes."
     reason = presets_arms.why_not(spec.preset, arm)
     if reason or start is None:
         return reason
