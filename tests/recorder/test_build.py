@@ -28,6 +28,10 @@ from valtui_trainer.session.records import RunSpec
 from valtui_trainer.training.built import load
 from valtui_trainer.training.models import ModelError
 
+CUDA = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
 SCRIPT = Path(__file__).parents[1] / "support" / "mytraining.py"
 
 
@@ -87,8 +91,9 @@ def test_what_it_saw_of_the_training_completes_the_run(script: Path, home: Path)
     ]  # fmt: skip
 
 
-def test_a_replica_at_the_checkpoint_is_the_recorded_model_to_the_bit(
-    script: Path, home: Path, tmp_path: Path
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=CUDA)])
+def test_a_replica_at_the_checkpoint_is_the_recorded_model(
+    script: Path, home: Path, tmp_path: Path, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from valtui_trainer.training.assemble import build_replica, prepare
     from valtui_trainer.training.devices import open_for
@@ -96,21 +101,23 @@ def test_a_replica_at_the_checkpoint_is_the_recorded_model_to_the_bit(
     from valtui_trainer.training.fork import read_start, take_over
     from valtui_trainer.training.same_data import refuse_other_data
 
+    monkeypatch.setenv("DEVICE", device)
     trained(script)
     _, run, spec = the_run(home)
     tried = as_tried(run, spec)
     begin = fork(run, tried, tmp_path / "start.pt")
-    device = open_for(tried)
-    material = prepare(tried, home, device)
+    place = open_for(tried)
+    material = prepare(tried, home, place)
     refuse_other_data(run, material, "the test")
-    replica = build_replica(tried, 7, material, device, 1)
+    replica = build_replica(tried, 7, material, place, 1)
     take_over(replica, read_start(tmp_path / "start.pt", begin), 0)
     evaluator = Evaluator(tried.preset, material.train_set, material.val_set, [replica.model], 20)
 
     found = evaluator.evaluate(0, replica.model)
 
     (logged,) = [one for _, one in read_history(run).val if one.step == begin.step]
-    assert found.loss == pytest.approx(logged.val_loss, abs=1e-6)
+    assert place.type == device
+    assert found.loss == pytest.approx(logged.val_loss, abs=1e-6 if device == "cpu" else 1e-3)
     assert found.accuracy == logged.val_accuracy
     assert len(replica.optimizer.state) == len(list(replica.model.parameters()))
 

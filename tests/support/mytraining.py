@@ -1,5 +1,6 @@
 """A training as somebody writes it, with a function that builds it; run as a script it records itself."""
 
+import os
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from valtui_trainer import Recorder
 
 DIGITS = "DIGITS.npz"
+DEVICE = os.environ.get("DEVICE", "cpu")
 
 
 def part(name):
@@ -23,7 +25,7 @@ def build():
     model = nn.Sequential(
         nn.Conv2d(1, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2),
         nn.Linear(144, 10),
-    )  # fmt: skip
+    ).to(DEVICE)  # fmt: skip
     return {
         "model": model,
         "train_loader": DataLoader(part("train"), batch_size=16, shuffle=True),
@@ -37,7 +39,7 @@ def train(recorder, made, epochs):
     for _ in range(epochs):
         for images, labels in made["train_loader"]:
             model.train()
-            loss = functional.cross_entropy(model(images), labels)
+            loss = functional.cross_entropy(model(images.to(DEVICE)), labels.to(DEVICE))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

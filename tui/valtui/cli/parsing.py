@@ -108,7 +108,10 @@ def positive(text: str) -> float:
 def add_session(parser: Parser, run: bool = True) -> None:
     """Let the command take SESSION and, unless `run` is false, RUN."""
     parser.add_argument(
-        "session", metavar="SESSION", nargs="?", help="an id or part of one (default: the newest)"
+        "session",
+        metavar="SESSION",
+        nargs="?",
+        help="an id or part of one, or its name (default: the newest)",
     )
     if run:
         parser.add_argument(

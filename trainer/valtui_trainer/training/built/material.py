@@ -24,8 +24,8 @@ def material_of(spec: RunSpec, device: torch.device) -> Material:
     parts = parts_of(spec)
     train_set = training_batches(parts.train_loader, device, memory_for_data(device))
     images, labels = whole(parts.val_loader)
-    known = labels.numpy()
-    arrays = described([images], known)
+    known = labels.cpu().numpy()
+    arrays = described([images.cpu()], known)
     counts = np.bincount(known)
     counts = counts[counts > 0]
     subset = shuffled_rows(len(train_set), 0, "train-subset")[: len(known)]
