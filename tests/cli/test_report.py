@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from support.browser import browser as browser  # a fixture
+from support.commands import valtui
 from support.fluctuating import losses_of, write_run
 from support.probed import LOOKS, ProbeWriter, run_beside, write_proof
 from support.sessions import begin_attempt, make_session, new_session
@@ -235,6 +236,16 @@ def test_a_page_is_written_whole_and_only_over_a_page(
     assert main(["report", "-o", str(other), "--force"]) == 0
     assert "valtui report" in other.read_text()
     assert {one.name for one in tmp_path.iterdir() if one.suffix != ".html"} == {"home"}
+
+
+def test_a_page_can_be_piped(home: Path, tmp_path: Path) -> None:
+    make_session(home)
+
+    piped = valtui("report", "-o", "-", cwd=tmp_path).stdout
+
+    assert piped.startswith("<!doctype html>")
+    assert piped.endswith("</body></html>\n")
+    assert list(tmp_path.glob("*.html")) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
         "their explanations, settings, versions. It can be opened, printed and sent."
     )
     add_session(parser, run=False)
-    parser.add_argument("-o", "--output", metavar="FILE.html", help="where to (default: SESSION.html here)")  # fmt: skip
+    parser.add_argument("-o", "--output", metavar="FILE.html", help="where to; - for stdout (default: SESSION.html here)")  # fmt: skip
     parser.add_argument(
         "--force", action="store_true", help="overwrite a file that is no report of valtui's"
     )
@@ -42,10 +43,15 @@ def execute(arguments: argparse.Namespace) -> int:
     """Write the page."""
     session = find_session(home_of(arguments), arguments.session)
     path = Path(arguments.output or f"{session.id}.html").expanduser()
-    refuse(path, arguments.force)
+    to_stdout = arguments.output == "-"
+    if not to_stdout:
+        refuse(path, arguments.force)
     from valtui.export.report import page
 
     written = page(content_of(session)).encode("utf-8", "replace")
+    if to_stdout:
+        sys.stdout.buffer.write(written)
+        return 0
     write_whole(path, written)
     output.line(f"{path}  {texts.size(len(written))}")
     return 0
