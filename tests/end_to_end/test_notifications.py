@@ -14,6 +14,7 @@ from support.commands import valtui, wait_until
 from support.sessions import RunWriter, make_session, new_session
 from valtui.causes.types import OverfittingSince
 from valtui.feed import RunFeed, SessionFeed
+from valtui.notify import task
 from valtui.notify.news import Watcher
 from valtui.notify.task import main as follow
 from valtui_trainer.session.config import Notify, config_path
@@ -76,13 +77,19 @@ def test_a_command_that_fails_is_told_in_a_log_of_its_own(
     assert words in capsys.readouterr().err
 
 
-def test_a_session_that_has_ended_is_followed_no_longer(
-    home: Path, told: Callable[[], list[dict[str, Any]]]
+def test_a_session_that_ended_at_once_is_told_and_one_of_old_is_not(
+    home: Path, told: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session, _ = make_session(home)
+    assert follow(str(session.folder)) == 0
+    assert sorted(one["VALTUI_RUN"] for one in told() if one["VALTUI_EVENT"] == "end") == [
+        "batch-128", "batch-32"
+    ]  # fmt: skip
+    before = len(told())
+    monkeypatch.setattr(task, "YOUNG_SECONDS", -1.0)
 
     assert follow(str(session.folder)) == 0
-    assert told() == []
+    assert len(told()) == before
     assert follow(str(home / "nothing")) == 1
 
 

@@ -39,19 +39,20 @@ class Watcher:
     Attributes:
         wanted: what is news.
         overfitting: finds since when a run overfits, which takes a moment.
+        silent: whether what is so at the first look is no news.
     """
 
     feed: SessionFeed
     wanted: Notify
     overfitting: Callable[[RunFeed], OverfittingSince | None]
+    silent: bool = True
     _told: set[tuple[str, str]] = field(default_factory=set)
-    _first: bool = True
 
     def look(self) -> list[News]:
         """Return what is new; nothing of what was so at the first look."""
         found = [news for run in self.feed.runs for news in self._of_run(run)]
-        first, self._first = self._first, False
-        return [] if first else [news for news in found if news.kind in self.wanted.on]
+        silent, self.silent = self.silent, False
+        return [] if silent else [news for news in found if news.kind in self.wanted.on]
 
     def _of_run(self, run: RunFeed) -> list[News]:
         found = []

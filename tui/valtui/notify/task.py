@@ -18,11 +18,12 @@ from valtui.feed import RunFeed, SessionFeed
 from valtui.notify.news import News, Watcher
 from valtui_trainer.session.config import read_config
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.layout import SessionPaths, utc_now
+from valtui_trainer.session.layout import SessionPaths, utc_now, utc_time
 from valtui_trainer.session.locks import acquire
 
 LOOK_SECONDS = 2.0
 COMMAND_SECONDS = 30.0
+YOUNG_SECONDS = 60.0
 ALONE_SECONDS = 60.0
 """After so long without a supervisor and a living run nothing more comes."""
 
@@ -48,7 +49,7 @@ def main(folder: str) -> int:
 def follow(feed: SessionFeed) -> None:
     """Look until every run has ended and nobody starts another."""
     config, _ = read_config()
-    watcher = Watcher(feed, config.notify, Overfitting())
+    watcher = Watcher(feed, config.notify, Overfitting(), silent=not just_begun(feed))
     alive_at = time.monotonic()
     while not feed.gone:
         try:
@@ -67,6 +68,12 @@ def follow(feed: SessionFeed) -> None:
         if time.monotonic() - alive_at > ALONE_SECONDS and not feed.supervised:
             return
         time.sleep(LOOK_SECONDS)
+
+
+def just_begun(feed: SessionFeed) -> bool:
+    """Tell whether the session began a moment ago: a run may be over before this process is there."""
+    began = utc_time(feed.spec.created)
+    return began is not None and time.time() - began < YOUNG_SECONDS
 
 
 class Overfitting:
