@@ -32,7 +32,7 @@ MOST_RUNS = 9
 """That one session shows."""
 
 NICE_ON_CPU = 5
-"""Beside other work a run gets a third of the time that it would take; alone, all of it."""
+"""The kernel weighs it a third of an ordinary process; what that costs a run was not measured."""
 
 
 @dataclass(frozen=True, slots=True)
