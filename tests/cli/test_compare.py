@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from support.pairs import begin_run, describe_set, levels_of, log_levels, make_levels
+from support.pairs import STEPS, begin_run, describe_set, levels_of, log_levels, make_levels
 from support.sessions import make_session, new_session
 from valtui.cli.main import main
 from valtui_trainer.presets.types import Preset
@@ -352,6 +352,20 @@ def test_a_run_that_ended_early_is_said_to_have(
 
     assert found["sentence"].endswith("b stopped at epoch 2.")
     assert (found["lower"]["last_epoch"], found["lower"]["ended"]) == (2.0, True)
+
+
+def test_a_run_that_its_own_patience_ended_is_said_to_have_stopped_early(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, (one, other) = new_session(home, {"a": Preset(), "b": Preset(batch_size=8)}, (0, 1, 2))
+    log_levels(begin_run(session, one), levels_of(0.3, (0, 1, 2)))
+    writer = begin_run(session, other)
+    log_levels(writer, levels_of(0.1, (0, 1, 2)), 8, status=None)
+    writer.finish("done", 8 * STEPS, reason="Stopped early at epoch 2: …")
+
+    (found,) = pairs(capsys)
+
+    assert found["sentence"].endswith("b stopped early at epoch 2.")
 
 
 def test_a_continuation_takes_no_part_and_its_row_says_where_it_begins(

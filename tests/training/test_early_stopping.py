@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pytest
 from msgspec.structs import replace
 
 from support.training import Bench, same, train
+from valtui_trainer.measure.stopping import Patience
 from valtui_trainer.presets.types import EarlyStopping, Model, Preset, Schedule
+from valtui_trainer.session.create import add_attempt
 from valtui_trainer.session.documents import read_document
+from valtui_trainer.session.history import read_history
 from valtui_trainer.session.records import Final
+from valtui_trainer.training.attempt import run_attempt
 from valtui_trainer.training.patience import patience_of
 
 # A learning rate that rises until it ruins what was learnt: the loss falls, then rises for good.
@@ -36,7 +42,7 @@ def test_a_run_that_gets_worse_is_done_early_and_says_why(home: Path, digits: Pa
     assert final.step < history.starts[-1].total_steps
     assert told.step == final.step == history.val[-1][1].step
     assert final.reason == told.message
-    assert "3 evaluations in a row were worse than that of epoch" in told.message
+    assert f"early at epoch {final.epoch:.3g}: 3 evaluations in a row were worse" in told.message
     assert final.test_loss is not None
     assert final.best_step is not None
     assert final.best_step < final.step
@@ -73,3 +79,39 @@ def test_a_resumed_run_ends_at_the_same_step(home: Path, digits: Path) -> None:
 
     assert then.loop.step == end
     assert then.loop.ended_early == whole.loop.ended_early
+
+
+def test_a_run_lost_between_its_decision_and_its_end_takes_no_further_step(
+    home: Path, digits: Path
+) -> None:
+    run, history = train(home, preset(digits))
+    lost = run.last_attempt()
+    assert lost is not None
+    whole = read_document(lost.final, Final)
+    assert whole is not None
+    lost.final.unlink()
+
+    run_attempt(add_attempt(run).folder)
+    attempt = run.last_attempt()
+    assert attempt is not None
+    final = read_document(attempt.final, Final)
+    assert final is not None
+    assert attempt.number == lost.number + 1
+    assert (final.status, final.step, final.reason) == ("done", whole.step, whole.reason)
+    assert final.test_loss == whole.test_loss
+    assert read_history(run).val[-1][1].step == history.val[-1][1].step
+
+
+@pytest.mark.parametrize(("before_the_end", "early"), [(1, True), (0, False)])
+def test_a_decision_at_the_last_step_ends_nothing_early(
+    home: Path, digits: Path, before_the_end: int, early: bool
+) -> None:
+    loop = Bench(home, preset(digits)).loop
+    loop.patience = Patience(1)
+    loop.patience.look(np.linspace(0, 1, 50), step=1)
+    loop.step = loop.timetable.total - before_the_end
+
+    loop.look_at_patience(np.linspace(1, 3, 50, dtype=np.float32))
+
+    assert loop.patience.over
+    assert bool(loop.ended_early) == early

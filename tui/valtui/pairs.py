@@ -34,7 +34,7 @@ class Side:
         seeds: that count.
         epoch: of the last evaluation that counts.
         going: whether one of these runs has not ended yet.
-        early: how one of them ended if not as planned, such as `stopped`; empty otherwise.
+        early: how one of them ended if not as planned, such as `stopped` or `stopped early`; empty otherwise.
         behind: ids of its runs that did not get as far yet, and go on.
         short: ids of its runs that ended before they got as far.
         not_finite: seeds that do not count because their losses are not finite.
@@ -209,7 +209,7 @@ def entrant_of(runs: Sequence[RunFeed]) -> Entrant:
         seeds=tuple(finite),
         epoch=max((float(reached[run.id].epoch[-1]) for run in counted), default=0.0),
         going=any(not run.status.ended for run in counted),
-        early=next((run.status.state.lower() for run in counted if ended_early(run)), ""),
+        early=next(filter(None, map(early_end, counted)), ""),
         behind=tuple(run.id for run in others if not run.status.ended),
         short=tuple(run.id for run in others if run.status.ended),
         not_finite=tuple(seed for seed in means if seed not in finite),
@@ -238,9 +238,14 @@ def why_not(evaluations: int, known_set: bool) -> str:
     return "has no seed with finite losses."
 
 
-def ended_early(run: RunFeed) -> bool:
-    """Tell whether a run ended before all of its evaluations were made."""
-    return run.status.ended and run.status.state != "DONE"
+def early_end(run: RunFeed) -> str:
+    """Return how a run ended before all of its evaluations were made; empty where it did not."""
+    status = run.status
+    if not status.ended:
+        return ""
+    if status.state != "DONE":
+        return status.state.lower()
+    return "stopped early" if status.reason and 0 < status.step < status.total else ""
 
 
 def digest_of(run: RunFeed) -> str:

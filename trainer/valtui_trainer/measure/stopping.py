@@ -36,6 +36,11 @@ class Patience:
     best_step: int = 0
     worse: int = 0
 
+    @property
+    def over(self) -> bool:
+        """Whether so many in a row were worse."""
+        return self.worse >= self.patience
+
     def look(self, losses: npt.ArrayLike, step: int) -> bool:
         """Take up an evaluation (n,), the mean over seeds of each sample's loss; tell whether to stop.
 
@@ -52,4 +57,4 @@ class Patience:
             self.best, self.best_step, self.worse = now.copy(), step, 0
         else:
             self.worse = self.worse + 1 if z > self.z else 0
-        return self.worse >= self.patience
+        return self.over

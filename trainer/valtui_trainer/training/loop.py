@@ -233,15 +233,24 @@ class Loop:
 
     def look_at_patience(self, losses: Losses) -> None:
         """End the training early where patience is over; `losses` (n,) are means over seeds."""
-        patience = self.patience
-        if patience is None or not patience.look(losses, self.step) or self.ended_early:
+        if self.patience is None or self.ended_early:
             return
-        at = patience.best_step / self.timetable.steps_per_epoch
-        self.ended_early = (
-            f"Stopped early: {patience.worse} evaluations in a row were worse than that of epoch {at:.3g} by more "
-            f"than {patience.z:g} standard errors."
+        self.patience.look(losses, self.step)
+        self.ended_early = self.why_early(self.patience)
+        if self.ended_early:
+            self.journal.event("early-stopping", self.ended_early, step=self.step)
+
+    def why_early(self, patience: Patience) -> str:
+        """Return why the training ends at this step; empty where it goes on, or ends here anyway."""
+        if not patience.over or self.step >= self.timetable.total:
+            return ""
+        here, best = (
+            step / self.timetable.steps_per_epoch for step in (self.step, patience.best_step)
         )
-        self.journal.event("early-stopping", self.ended_early, step=self.step)
+        return (
+            f"Stopped early at epoch {here:.3g}: {patience.worse} evaluations in a row were worse than "
+            f"that of epoch {best:.3g} by more than {patience.z:g} standard errors."
+        )
 
     def write_checkpoint(self) -> bool:
         """Write a checkpoint; a failure is loud but does not end the training. Tell whether it was."""
@@ -292,6 +301,8 @@ class Loop:
         self.panel.load_state(state.get("lenses"))
         self.evaluator.load_state(state.get("evaluator"))
         restore(self.patience, state.get("patience"))
+        if self.patience is not None:  # lost between its decision and its end
+            self.ended_early = self.why_early(self.patience)
 
     def begin(self) -> None:
         """Begin where the timetable does: at the first step, or within an epoch, at that of a fork."""
