@@ -107,6 +107,26 @@ def test_a_run_that_is_named_gets_the_command_alone(
     assert [command.run for command in sent(session)] == ["batch-128"]
 
 
+def test_what_a_pause_keeps_is_said_even_where_the_pause_is_seen_before_the_answer(
+    running: tuple[SessionPaths, list[RunWriter]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    session, (first, _) = running
+    ask = control.Asked.status
+
+    def status(asked: control.Asked) -> state.RunStatus:
+        for command in sent(session):
+            first.event("command", "paused; 512 MB stay taken", id=command.id, command="pause")
+            first.beat(20, phase="paused")
+        return ask(asked)
+
+    monkeypatch.setattr(control.Asked, "status", status)
+
+    assert main(["pause", session.id, "batch-32"]) == 0
+    assert capsys.readouterr().out == "batch-32: paused; 512 MB stay taken\n"
+
+
 def test_a_refusal_is_said_and_exit_1(
     running: tuple[SessionPaths, list[RunWriter]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from support.fake_nvml import GIB, Held, stand_in
 from support.probing import files_of, noisy, probed, session_of, spec_of
 from support.sessions import make_session
 from support.tiny import write_digits
 from support.training import make_run, train
 from valtui.cli import probe as command
+from valtui.cli import prove
 from valtui.cli.main import main
-from valtui_trainer.presets.types import Model
+from valtui.screens.trial_offers import proof_offer
+from valtui_trainer.presets.types import Model, Preset
 from valtui_trainer.session.checkpoints import checkpoint_files
 from valtui_trainer.session.documents import write_document
 from valtui_trainer.session.layout import ProbePaths, RunPaths, SessionPaths
 from valtui_trainer.session.probes import probe_ids
-from valtui_trainer.supervise import begin
+from valtui_trainer.session.state import RunStatus
+from valtui_trainer.supervise import begin, neighbours
+from valtui_trainer.supervise.probe import plan_probe
+from valtui_trainer.supervise.prove import plan_proof
 from valtui_trainer.training.probe import task
 from valtui_trainer.training.probe.task import run_probe
 
@@ -206,6 +214,30 @@ def test_a_plan_says_cost_and_what_it_can_show_and_starts_nothing(
     assert "It detects an arm that leaves" in out
     assert "batchnorm" not in out
     assert files_of(session_of(trained).folder) == before
+
+
+def test_a_plan_names_who_else_is_on_the_gpu_and_not_the_runs_of_the_session(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, (writer,) = make_session(home, {"one": Preset()}, steps=100, status=None)
+    spec = replace(writer.spec, device="cuda:0")
+    writer.run.spec.write_bytes(msgspec.json.encode(spec))
+    living = {"one": RunStatus("RUNNING", pid=4711)}
+    monkeypatch.setattr(neighbours, "statuses", lambda _: living)
+    stand_in(monkeypatch, [Held(4711, GIB), Held(os.getpid(), 512 << 20)])
+
+    for plan in (
+        plan_probe(session, writer.run, spec, ["learning-rate-half"]),
+        plan_proof(session, writer.run, spec, "learning-rate-half"),
+    ):
+        note = plan.notes[-1]
+        assert note.startswith("cuda:0 is shared: ")
+        assert f"(pid {os.getpid()}) holds 512 MiB; 60.0 GiB of 80.0 GiB are free" in note
+        assert "4711" not in note
+    main(["probe", session.id, "one", "--arms", "learning-rate-half", "--plan"])
+    assert "cuda:0 is shared: " in capsys.readouterr().out
+    assert prove.in_words(plan, None)[-1] == note
+    assert proof_offer(plan, None).notes == plan.notes
 
 
 def test_where_the_budget_is_short_fewer_replicas_are_planned_and_it_is_said(

@@ -244,8 +244,10 @@ async def test_the_full_stop_pauses_and_r_goes_on(app: AppMaker, running: Record
 
         await pilot.press("full_stop")
         await sees(pilot, "batch-32: asked to pause")
-        running.writers["batch-32"].beat(200, phase="paused")
-        await sees(pilot, "‖ paused")
+        writer = running.writers["batch-32"]
+        writer.event("command", "paused; 512 MB of cuda:0 stay taken", id="1", command="pause")
+        writer.beat(200, phase="paused")
+        await sees(pilot, "‖ paused", "512 MB of cuda:0 stay taken")
         await pilot.press("r")
 
         await until(pilot, lambda: running.commands == ["pause batch-32", "resume batch-32"])

@@ -38,7 +38,7 @@ def test_who_else_is_there_is_named_with_what_it_holds(monkeypatch: pytest.Monke
     said = crowding("cuda:0")
 
     assert said.startswith(f"cuda:0 is shared: {me.name()} of {me.username()} (pid {me.pid}) holds")
-    assert "holds 20.0 GiB; 60.0 of 80.0 GiB are free" in said
+    assert "holds 20.0 GiB; 60.0 GiB of 80.0 GiB are free" in said
     assert read_meter("cuda:0") == "cuda:0 H100 97 %  21.5 GB  1 other 21.5 GB"
 
 
@@ -56,11 +56,11 @@ def test_a_gpu_that_is_nearly_full_says_so_whoever_fills_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stand_in(monkeypatch, [], free=GIB, tells=False)
-    assert "cuda:0 is nearly full: 1.0 of 80.0 GiB are free" in crowding("cuda:0")
+    assert "cuda:0 is nearly full: 1.0 GiB of 80.0 GiB are free" in crowding("cuda:0")
     assert read_meter("cuda:0").endswith("nearly full")
 
     stand_in(monkeypatch, [Held(2**22 + n, None) for n in range(5)], free=GIB)
-    assert "and 2 more; 1.0 of 80.0 GiB are free" in crowding("cuda:0")
+    assert "and 2 more; 1.0 GiB of 80.0 GiB are free" in crowding("cuda:0")
 
 
 def test_it_is_said_before_a_start(

@@ -240,6 +240,14 @@ class RunFeed:
                 return event.message
         return ""
 
+    @property
+    def paused(self) -> str:
+        """What the trainer said of its pause, such as what stays taken; empty while it is not paused."""
+        if self.status.state != "PAUSED":
+            return ""
+        said = (event for event in reversed(self.events) if event.data.get("command") == "pause")
+        return next((event.message.removeprefix("paused; ") for event in said), "")
+
     def _add_seam(self, attempt: int, step: int) -> None:
         self.seams = [seam for seam in self.seams if seam < step]
         if attempt > 0 and step > 0:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.listing import statuses
 from valtui_trainer.session.safe import safe
 from valtui_trainer.supervise.devices import Gpu, describe, text, visible_handles
+from valtui_trainer.supervise.launch import other_host
 
 NEARLY_FULL = 0.1
 """With a smaller share free, a GPU is nearly full."""
 
 MOST_NAMED = 3
-GIB = 1 << 30
+MIB, GIB = 1 << 20, 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ def crowding(device: str, own: Collection[int] = ()) -> str:
     found = look(device, own)
     if found is None or not (found.others or found.nearly_full):
         return ""
-    free = f"{found.gpu.free / GIB:.1f} of {found.gpu.total / GIB:.1f} GiB are free"
+    free = f"{amount(found.gpu.free)} of {amount(found.gpu.total)} are free"
     if not found.others:
         return f"{device} is nearly full: {free}; a run may not find the memory that it needs."
     named = ", ".join(map(in_words, found.others[:MOST_NAMED]))
@@ -135,5 +138,21 @@ def crowding(device: str, own: Collection[int] = ()) -> str:
 def in_words(one: Neighbour) -> str:
     """Return who a neighbour is and what it holds."""
     name = f"{safe(one.name, 40)} of {safe(one.user, 40)}" if one.name else "a process"
-    held = f" holds {one.bytes / GIB:.1f} GiB" if one.bytes else ""
+    held = f" holds {amount(one.bytes)}" if one.bytes else ""
     return f"{name} (pid {one.pid}){held}"
+
+
+def amount(size: int) -> str:
+    """Return a number of bytes in words."""
+    return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / MIB:.0f} MiB"
+
+
+def crowding_beside(session: SessionPaths, device: str) -> str:
+    """Return the same of what is started beside the runs of `session`, which are no others.
+
+    Empty where another host trains the session: its GPU cannot be seen from here.
+    """
+    if other_host(session):
+        return ""
+    own = {status.pid for status in statuses(session).values() if status.pid is not None}
+    return crowding(device, own)

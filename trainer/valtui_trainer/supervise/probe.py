@@ -29,6 +29,7 @@ from valtui_trainer.session.locks import holder
 from valtui_trainer.session.probes import new_id, probe_status, probes_of
 from valtui_trainer.session.records import ProbeSpec, RunSpec, Start
 from valtui_trainer.supervise.begin import command
+from valtui_trainer.supervise.neighbours import crowding_beside
 
 REPLICAS, EVALUATIONS, MINUTES = 8, 8, 10.0
 FEWEST_REPLICAS, MOST_REPLICAS = 2, 256
@@ -160,6 +161,7 @@ def plan_probe(
             f"{', '.join(shares)} {'trains' if len(shares) == 1 else 'train'} on {spec.device} as "
             "well: both are slower meanwhile."
         )
+    crowded = crowding_beside(session, spec.device)
     return ProbePlan(
         run=run.id,
         arms=tuple(arms),
@@ -171,7 +173,7 @@ def plan_probe(
         minutes=minutes,
         step=step,
         shares=shares,
-        notes=tuple(notes),
+        notes=(*notes, *([crowded] if crowded else [])),
     )
 
 

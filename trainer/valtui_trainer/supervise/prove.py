@@ -29,6 +29,7 @@ from valtui_trainer.session.listing import runs_of
 from valtui_trainer.session.probes import new_id
 from valtui_trainer.session.records import Fork, ProofSpec, RunSpec, Start
 from valtui_trainer.supervise.begin import command
+from valtui_trainer.supervise.neighbours import crowding_beside
 from valtui_trainer.supervise.plan import MOST_RUNS
 from valtui_trainer.supervise.probe import has_no_batchnorm, ready, seconds_per_replica, why_not
 
@@ -57,6 +58,7 @@ class ProofPlan:
         seeds: of each run beside.
         evaluations: of each seed, at most.
         seconds: expected wall time if the two are trained one after another; None while unknown.
+        notes: what a person should know before it starts, a sentence each.
     """
 
     run: str
@@ -67,6 +69,7 @@ class ProofPlan:
     evaluations: int
     seconds: float | None
     step: int | None
+    notes: tuple[str, ...] = ()
 
     @property
     def needs_control(self) -> bool:
@@ -115,6 +118,7 @@ def plan_proof(
         )
     seeds = tuple(range(max(FEWEST_SEEDS, len(spec.seeds))))
     each = seconds_per_replica(run, spec, start, evaluations)
+    crowded = crowding_beside(session, spec.device)
     return ProofPlan(
         run=run.id,
         arm=arm,
@@ -124,6 +128,7 @@ def plan_proof(
         evaluations=evaluations,
         seconds=None if each is None else each * len(seeds) * (1 if own else 2),
         step=step,
+        notes=(crowded,) if crowded else (),
     )
 
 

@@ -161,16 +161,23 @@ class Asked:
 
     def answer(self) -> str | None:
         """Return what was answered or came about, or None as long as nothing has."""
-        for event in self._news():
-            if event.kind == "command" and event.data.get("id") == self._id:
-                return event.message or self._wish
+        said = self._said()
+        if said is not None:
+            return said
         status = self.status()
-        if REACHED[self._wish](status):
-            return status.state.lower() + (f": {status.reason}" if status.reason else "")
+        if REACHED[self._wish](status):  # its answer may have come since we looked
+            state = status.state.lower() + (f": {status.reason}" if status.reason else "")
+            return self._said() or state
         waited = time.monotonic() - self._since
         queued = self._wish == "resume" and status.state == "QUEUED" and waited > QUEUE_SECONDS
         if queued and supervisor_alive(self._session):
             return "queued: it goes on when there is a place"
+        return None
+
+    def _said(self) -> str | None:
+        for event in self._news():
+            if event.kind == "command" and event.data.get("id") == self._id:
+                return event.message or self._wish
         return None
 
     def _news(self) -> list[Event]:

@@ -107,7 +107,7 @@ def in_words(plan: ProofPlan, promised: Prediction | None) -> list[str]:
         )
     else:
         sentences.append("Nothing was predicted: no probe or lens has measured it.")
-    return sentences
+    return [*sentences, *plan.notes]
 
 
 def state_of(session: SessionPaths, proof: ProofSpec) -> ProofState:

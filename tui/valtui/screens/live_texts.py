@@ -105,8 +105,10 @@ def run_row(
         volatility=f"vol {texts.percent(figures.relative)}" if known and figures else "",
         course=spark(curves.recent, COURSE) if curves else "",
         progress=None if status.endless else status.progress,
-        doing="  ".join(
-            filter(None, (status.far if status.endless else "", from_words(run), doing(run)))
+        doing=safe(
+            "  ".join(
+                filter(None, (status.far if status.endless else "", from_words(run), doing(run)))
+            )
         ),
     )
 

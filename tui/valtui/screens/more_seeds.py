@@ -40,7 +40,7 @@ class StartCommands(HandOnCommands):
     @work(thread=True, group="start", description="check and start a run")
     def _start_run(self, make: Callable[[], RunSpec]) -> None:
         from valtui_trainer.supervise.begin import command as send_command
-        from valtui_trainer.supervise.neighbours import crowding
+        from valtui_trainer.supervise.neighbours import crowding_beside
         from valtui_trainer.supervise.validate import validate
 
         try:
@@ -48,8 +48,7 @@ class StartCommands(HandOnCommands):
         except PresetError as error:
             self._refuse_start(str(error))
             return
-        own = {run.status.pid for run in self.feed.runs if run.status.pid is not None}
-        crowded = safe(crowding(spec.device, own))
+        crowded = safe(crowding_beside(self.feed.paths, spec.device))
         if crowded:
             self.app.call_from_thread(self.notify, crowded, severity="warning", markup=False)
         answer = validate([spec], self.feed.paths.folder.parents[1])

@@ -73,6 +73,7 @@ def proof_offer(plan: ProofPlan, predicted: Prediction | None) -> Offer:
             ("predicted", prediction_words(predicted)),
             ("decides", decides),
         ),
+        notes=tuple(map(safe, plan.notes)),
     )
 
 

@@ -32,7 +32,9 @@ def doing(run: RunFeed) -> str:
         return status.reason
     if status.state == "WATCHED":
         return status.phase.removeprefix("watched").lstrip(", ")
-    if status.state in ("RUNNING", "PAUSED"):
+    if status.state == "PAUSED":
+        return run.paused or status.phase
+    if status.state == "RUNNING":
         left = f"{texts.duration(status.left)} left" if status.left is not None else ""
         speed = texts.rate(status.rate) if status.rate and math.isfinite(status.rate) else ""
         phase = "" if status.phase == "training" else status.phase
