@@ -65,6 +65,30 @@ def test_a_data_path_that_exists_becomes_absolute_and_a_name_stays(
     assert ask("batch-32", data="CIFAR10").runs[0].preset.data == "CIFAR10"
 
 
+def test_a_data_path_becomes_absolute_however_it_is_given(ask: Ask, tmp_path: Path) -> None:
+    for name in ("one.npz", "two.npz"):
+        (tmp_path / name).touch()
+
+    found = ask("batch-32", assignments=("data=one.npz",))
+    assert found.runs[0].preset.data == found.session.settings["data"] == str(tmp_path / "one.npz")
+    found = ask("batch-32", grid=("data=one.npz,./two.npz",))
+    assert [run.preset.data for run in found.runs] == [
+        str(tmp_path / name) for name in ("one.npz", "two.npz")
+    ]
+
+
+def test_a_name_wins_over_a_folder_of_that_name(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "mnist").mkdir()
+
+    assert ask("batch-32", data="mnist").runs[0].preset.data == "mnist"
+    assert ask("batch-32", data="./mnist").runs[0].preset.data == str(tmp_path / "mnist")
+
+
+@pytest.mark.parametrize("data", ["", "  ", "~nobody-of-that-name/x", "x" * 5_000, "a\0b"])
+def test_what_is_no_path_is_left_to_the_reader_of_the_data(ask: Ask, data: str) -> None:
+    assert ask("batch-32", data=data).runs[0].preset.data == data
+
+
 @pytest.mark.parametrize(
     ("names", "wanted", "parallel", "threads"),
     [
@@ -252,10 +276,29 @@ def test_a_grid_goes_over_each_preset_of_a_study_and_takes_lists(ask: Ask) -> No
         (("batch-32",), {"grid": ("epochs=1,2",), "epochs": 3.0}, "both set and in the grid"),
         (("batch-32",), {"grid": ("batch_size=1,2,3,4,5,6,7,8,9,10",)}, "10 presets are too many"),
         (("batch-size",), {"grid": ("batch_size=8,16",)}, "--grid batch_size: the study"),
+        (("batch-32",), {"grid": ("batch_size=" + ",".join(map(str, range(1, 100_001))),)},
+         "100,000 presets are too many"),
+        (("batch-32",), {"grid": ("batch_size=" + "[" * 100_000,)}, "this is no JSON list"),
+        (("batch-32",), {"grid": ("batch_size=8," + "[" * 100_000,)}, "is not possible"),
+        (("batch-32",), {"grid": ("batch_size=[8,[9]]",)}, "[9] is no value of one setting"),
+        (("batch-32",), {"grid": ("learning_rate=1,1.0",)}, "learning_rate: 1 stands there twice"),
+        (("batch-32",), {"assignments": ("batch_size=" + "[" * 100_000,)}, "is not possible"),
+        (("batch-32",), {"assignments": ("batch_size=" + "many" * 10_000,)}, "is not possible"),
+        (("batch-32",), {"assignments": ("b" * 10_000 + "=1",)}, "no setting has that name"),
     ],
 )  # fmt: skip
 def test_a_grid_that_cannot_be_is_refused_by_name(
     ask: Ask, names: tuple[str, ...], options: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(PresetError, match=re.escape(words)):
+    with pytest.raises(PresetError, match=re.escape(words)) as refused:
         ask(*names, **options)
+
+    assert len(str(refused.value)) < 300
+
+
+def test_values_whose_ends_differ_alone_are_runs_of_their_own(ask: Ask, tmp_path: Path) -> None:
+    stem = tmp_path / ("a-rather-long-name-of-a-file-of-digits" * 3)
+    found = ask("batch-32", grid=(f"data={stem}1.npz,{stem}2.npz",))
+
+    assert len({spec.id for spec in found.runs}) == 2
+    assert found.runs[1].id == found.runs[0].id + "-2"

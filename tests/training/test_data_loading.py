@@ -11,8 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from valtui_trainer.presets.types import NAMED_DATA
 from valtui_trainer.training.data.errors import DataError
-from valtui_trainer.training.data.loading import load
+from valtui_trainer.training.data.loading import MNIST5K, load
+from valtui_trainer.training.data.torchvision_sets import LIES_AT
+
+
+def test_every_name_that_a_preset_may_give_has_its_reader() -> None:
+    assert (MNIST5K, *LIES_AT) == NAMED_DATA
 
 
 def test_mnist5k_is_5000_digits_500_of_each(tmp_path: Path) -> None:

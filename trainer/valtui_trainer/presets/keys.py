@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from valtui_trainer.presets.errors import PresetError, nearest
+from valtui_trainer.presets.errors import LONGEST, PresetError, brief, nearest
 from valtui_trainer.presets.types import Preset
 
 Table = dict[str, Any]
@@ -71,12 +71,22 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key = key.strip()
     if not equals or not key:
         raise PresetError(
-            f"--set {text!r} has no '='. Write --set key=value, such as batch_size=64."
+            f"--set {brief(text)} has no '='. Write --set key=value, such as batch_size=64."
         )
+    refuse_unknown(key, "--set")
+    return key, parse_value(raw.strip())
+
+
+def refuse_unknown(key: str, option: str) -> None:
+    """Refuse a key that no preset can hold; `option` is what named it.
+
+    Raises:
+        PresetError: with the key that comes nearest.
+    """
     known = known_keys()
     if key not in known:
-        raise PresetError(f"--set {key}: no setting has that name{nearest(key, known)}.")
-    return key, parse_value(raw.strip())
+        shown = key if len(key) <= LONGEST else brief(key)
+        raise PresetError(f"{option} {shown}: no setting has that name{nearest(key, known)}.")
 
 
 def parse_value(raw: str) -> Any:
@@ -85,7 +95,7 @@ def parse_value(raw: str) -> Any:
         return None
     try:
         return msgspec.json.decode(raw.lower() if raw.lower() in ("true", "false") else raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return raw
 
 
@@ -104,10 +114,10 @@ def spelled(value: Any) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def show_value(value: Any) -> str:
-    """Return a setting's value as a person would write it."""
+def show_value(value: Any, key: str = "") -> str:
+    """Return the value of the setting `key` as a person would write it."""
     if value is None:
-        return "all" if value is None else ""
+        return "all" if key == "val_size" else "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

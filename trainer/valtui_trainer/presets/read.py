@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
-from valtui_trainer.presets.errors import PresetError, nearest
+from valtui_trainer.presets.errors import PresetError, brief, nearest
 from valtui_trainer.presets.keys import Table, known_keys
 
 T = TypeVar("T")
@@ -58,13 +58,13 @@ def explain(problem: str, table: Table, to: type, where: Path | str) -> str:
         full = f"{key}.{word}" if key else word
         known = known_keys() if to.__name__ == "Preset" else fields_of(to)
         suggestion = nearest(full, known) or nearest(word, known)
-        return f"{place(where, full)}: no setting is called {full!r}{suggestion}."
+        return f"{place(where, full)}: no setting is called {brief(full)}{suggestion}."
     key = re.sub(r"\[\.\.\.\]|\[\d+\]", "", key)
     missing = re.match(r"Object missing required field `(.+?)`", message)
     if missing:
         return f"{where}: {missing.group(1)!r} is missing."
     value = lookup(table, key)
-    return f"{place(where, key)}: {key} = {value!r} is not possible: {in_words(message)}."
+    return f"{place(where, key)}: {key} = {brief(value)} is not possible: {in_words(message)}."
 
 
 def fields_of(kind: Any) -> tuple[str, ...]:

@@ -13,6 +13,9 @@ NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
+NAMED_DATA = ("mnist5k", "MNIST", "FashionMNIST", "CIFAR10", "CIFAR100", "SVHN")
+"""Data sets that a preset names, in any case; each wins over a file or folder of that name."""
+
 EVERY = r"^0*[1-9]\d* steps?$|^(?=.*[1-9])\d*\.?\d+ epochs?$"
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-from valtui_trainer.presets.errors import PresetError, nearest
-from valtui_trainer.presets.keys import known_keys, parse_value, show_value
+from valtui_trainer.presets.errors import PresetError, brief
+from valtui_trainer.presets.keys import parse_value, refuse_unknown, show_value
 from valtui_trainer.presets.library import Named, with_settings
 from valtui_trainer.session.layout import slug
 
@@ -29,12 +28,9 @@ def parse_grid(texts: Sequence[str]) -> Grid:
         key, equals, raw = (part.strip() for part in text.partition("="))
         if not equals or not key or not raw:
             raise PresetError(
-                f"--grid {text!r} has no values. Write --grid key=v1,v2, such as batch_size=32,128."
+                f"--grid {brief(text)} has no values. Write --grid key=v1,v2, such as batch_size=32,128."
             )
-        if key not in known_keys():
-            raise PresetError(
-                f"--grid {key}: no setting has that name{nearest(key, known_keys())}."
-            )
+        refuse_unknown(key, "--grid")
         if key in grid:
             raise PresetError(f"--grid {key} is given twice; name all its values in one.")
         if key == "seeds":
@@ -49,22 +45,25 @@ def values_of(key: str, raw: str) -> list[Any]:
     Raises:
         PresetError: one is missing, or stands there twice.
     """
-    values: list[Any]
     if raw.startswith("["):
-        try:
-            values = json.loads(raw)
-        except ValueError:
-            raise PresetError(f"--grid {key}={raw}: this is no JSON list.") from None
+        values = parse_value(raw)
+        if not isinstance(values, list):
+            raise PresetError(f"--grid {key}={brief(raw)}: this is no JSON list.")
     else:
         parts = [part.strip() for part in raw.split(",")]
         if "" in parts:
-            raise PresetError(f"--grid {key}={raw}: a value is missing beside a comma.")
+            raise PresetError(f"--grid {key}={brief(raw)}: a value is missing beside a comma.")
         values = [parse_value(part) for part in parts]
     if not values:
         raise PresetError(f"--grid {key}: the list is empty.")
+    seen: set[Any] = set()
     for value in values:
-        if values.count(value) > 1:
-            raise PresetError(f"--grid {key}: {show_value(value)} stands there twice.")
+        if isinstance(value, (list, dict)):
+            raise PresetError(f"--grid {key}: {brief(value)} is no value of one setting.")
+        if value in seen:
+            shown = brief(value) if isinstance(value, str) else show_value(value, key)
+            raise PresetError(f"--grid {key}: {shown} stands there twice.")
+        seen.add(value)
     return values
 
 
@@ -90,21 +89,32 @@ def over_grid(presets: Iterable[Named], grid: Grid) -> list[Named]:
     Raises:
         PresetError: a value has the wrong type or is out of range.
     """
-    found = []
+    found: list[Named] = []
     for named in presets:
+        taken: set[str] = set()
         for values in itertools.product(*grid.values()):
             changes = dict(zip(grid, values, strict=True))
             try:
                 made = with_settings(named, changes)
             except PresetError as error:
                 raise PresetError(str(error).replace("--set", "--grid", 1)) from None
-            found.append(replace(made, variant=variant_of(changes)))
+            variant = unlike(variant_of(changes), taken)
+            taken.add(variant)
+            found.append(replace(made, variant=variant))
     return found
+
+
+def unlike(variant: str, taken: set[str]) -> str:
+    """Return `variant`, numbered where it is `taken`: long values may be told alike."""
+    numbered = (f"{variant}-{number}" for number in itertools.count(2))
+    return next(
+        one for one in (variant, *itertools.islice(numbered, len(taken))) if one not in taken
+    )
 
 
 def variant_of(changes: Mapping[str, object]) -> str:
     """Return what a run's id says of changed settings, such as `~batch-size-64~dropout-0.25`."""
     return "".join(
-        f"~{slug(key.rpartition('.')[2])}-{slug(show_value(value))}"
+        f"~{slug(key.rpartition('.')[2])}-{slug(show_value(value, key))}"
         for key, value in changes.items()
     )

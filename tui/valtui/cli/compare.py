@@ -123,7 +123,7 @@ def row_of(one: RunFigures) -> list[str]:
     """Return the cells of one run."""
     return [
         one.id,
-        *(show_value(value) for value in one.differs.values()),
+        *(show_value(value, key) for key, value in one.differs.items()),
         texts.state(one),
         texts.level(one.level),
         texts.best(one),

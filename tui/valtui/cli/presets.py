@@ -102,4 +102,4 @@ def differs(entry: dict[str, Any]) -> str:
     if entry["error"]:
         return str(entry["error"])
     pairs = entry["differs"].items()
-    return ", ".join(f"{key} {show_value(value)}" for key, value in pairs) or "–"
+    return ", ".join(f"{key} {show_value(value, key)}" for key, value in pairs) or "–"

@@ -211,7 +211,7 @@ def write_run(run: Entry) -> None:
     output.line(f"{run['id']}  {run['state']}{health}  {progress}{left}")
     if run["reason"]:
         output.line(f"  reason      {run['reason']}")
-    pairs = ", ".join(f"{key} {show_value(value)}" for key, value in run["differs"].items())
+    pairs = ", ".join(f"{key} {show_value(value, key)}" for key, value in run["differs"].items())
     output.line(
         f"  settings    {pairs or ('as the base' if run['source'] == 'preset' else 'none told')}; seeds {', '.join(map(str, run['seeds']))}"
     )

@@ -179,7 +179,7 @@ def table_of(figures: list[RunFigures]) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             f"{number} {safe(one.id)}\n  {safe(texts.state(one))}",
-            *(safe(show_value(value)) for value in one.differs.values()),
+            *(safe(show_value(value, key)) for key, value in one.differs.items()),
             two_lines(texts.level(one.level)),
             two_lines(texts.percent(one.relative).replace(" %", "", 1)),
             two_lines(texts.ratio(one)),

@@ -99,7 +99,9 @@ class HomeScreen(SizedScreen[None]):
             try:
                 preset = library.preset(name).preset
                 differs = difference(preset, base)
-                shown = ", ".join(f"{key} {show_value(value)}" for key, value in differs.items())
+                shown = ", ".join(
+                    f"{key} {show_value(value, key)}" for key, value in differs.items()
+                )
                 text = safe(shown) or "the base"
                 self._details[f"preset:{name}"] = (
                     f"{safe(preset.description)}\nfrom {safe(where)}: {text}"

@@ -6,13 +6,13 @@ import difflib
 from pathlib import Path
 from typing import Literal
 
+from valtui_trainer.presets.types import NAMED_DATA
 from valtui_trainer.session.safe import safe
 from valtui_trainer.training.data import folder, mnist, npz, torchvision_sets
 from valtui_trainer.training.data.arrays import Parts
 from valtui_trainer.training.data.errors import DataError
 
 MNIST5K = "mnist5k"
-KNOWN = (MNIST5K, *torchvision_sets.NAMES)
 
 
 def load(
@@ -37,7 +37,7 @@ def load(
         DataError: there is no such data, or it cannot be used.
     """
     name = name_or_path.strip()
-    known = {entry.lower(): entry for entry in KNOWN}.get(name.lower())
+    known = {entry.lower(): entry for entry in NAMED_DATA}.get(name.lower())
     if known == MNIST5K:
         return mnist.load_mnist5k(cache)
     if known:
@@ -59,10 +59,10 @@ def _unknown(name: str) -> str:
         return (
             f"{shown}: there is no such file or folder. Check the path (relative to {Path.cwd()})."
         )
-    lower = {entry.lower(): entry for entry in KNOWN}
+    lower = {entry.lower(): entry for entry in NAMED_DATA}
     match = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
     hint = f" Did you mean {lower[match[0]]!r}?" if match else ""
     return (
         f"No data set is called {shown!r}, and there is no file or folder of that name.{hint} "
-        f"Known are {', '.join(KNOWN)}, any .npz, and any folder of class folders."
+        f"Known are {', '.join(NAMED_DATA)}, any .npz, and any folder of class folders."
     )

@@ -26,12 +26,11 @@ LIES_AT = {
     "CIFAR100": "cifar-100-python/",
     "SVHN": "train_32x32.mat, test_32x32.mat",
 }
-NAMES = tuple(LIES_AT)
 TIMEOUT_SECONDS = 10.0
 
 
 def load_torchvision(name: str, root: Path, *, download: bool = True) -> Parts:
-    """Return the training and test part of the set `name` (one of NAMES).
+    """Return the training and test part of the set `name` (a key of LIES_AT).
 
     Raises:
         DataError: its files are not under `root` and cannot be downloaded, or they are damaged.

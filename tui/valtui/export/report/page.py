@@ -152,7 +152,7 @@ def settings(content: Content) -> str:
 
     def rows(chosen: list[str]) -> list[list[str]]:
         return [
-            [text(key), *(text(show_value(one[key])) if key in one else "–" for one in tables)]
+            [text(key), *(text(show_value(one[key], key)) if key in one else "–" for one in tables)]
             for key in chosen
         ]
 
