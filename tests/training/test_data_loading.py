@@ -17,6 +17,11 @@ from valtui_trainer.training.data.loading import MNIST5K, load
 from valtui_trainer.training.data.torchvision_sets import LIES_AT
 
 
+def test_the_home_of_nobody_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such user"):
+        load("~nobody-of-that-name/digits", root=tmp_path, cache=tmp_path)
+
+
 def test_every_name_that_a_preset_may_give_has_its_reader() -> None:
     assert (MNIST5K, *LIES_AT) == NAMED_DATA
 

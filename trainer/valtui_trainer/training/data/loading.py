@@ -42,14 +42,16 @@ def load(
         return mnist.load_mnist5k(cache)
     if known:
         return torchvision_sets.load_torchvision(known, root, download=download)
-    path = Path(name).expanduser()
     try:
+        path = Path(name).expanduser()
         if name and path.is_dir():
             return folder.load_folder(path, cache, bad_images)
         if name and path.is_file():
             return npz.load_npz(path)
     except OSError as error:
         raise DataError(f"{safe(name, 200)} cannot be read ({error.strerror}).") from None
+    except RuntimeError:
+        raise DataError(f"{safe(name, 200)}: there is no such user on this machine.") from None
     raise DataError(_unknown(name))
 
 
