@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from support.browser import browser as browser  # a fixture
 from support.commands import valtui
@@ -18,7 +19,10 @@ from support.probed import LOOKS, ProbeWriter, run_beside, write_proof
 from support.sessions import begin_attempt, make_session, new_session
 from valtui.cli.main import main
 from valtui_trainer.presets.types import Preset
+from valtui_trainer.session.about import write_about
+from valtui_trainer.session.documents import read_document, write_document
 from valtui_trainer.session.listing import runs_of
+from valtui_trainer.session.records import SessionSpec
 
 HOSTILE = "</script><img src=x onerror=alert(1)><b>&\x1b[31m"
 
@@ -210,9 +214,25 @@ def test_seeds_have_bands_and_many_runs_have_their_names(home: Path, tmp_path: P
 
 
 def test_a_page_does_not_tell_where_files_lie(home: Path, tmp_path: Path) -> None:
-    make_session(home)
+    presets = {
+        "one": Preset(data="/home/somebody/photos"), "two": Preset(data="/home/somebody/digits.npz"),
+    }  # fmt: skip
+    session, writers = make_session(home, presets)
+    spec = read_document(session.spec, SessionSpec)
+    assert spec is not None
+    command = ["valtui", "run", "one", "--home", str(home), "--set", "data=/home/somebody/photos"]
+    write_document(session.spec, replace(spec, command=command))
+    writers[0].finish("failed", 390, reason="FileNotFoundError: /home/somebody/photos/1.png")
+    write_about(session, name="on /mnt/a", note="all of /mnt/a/b/ is gone")
 
-    assert str(home) not in report(tmp_path / "r.html")
+    written = report(tmp_path / "r.html")
+
+    assert str(home) not in written
+    assert "somebody" not in written
+    for told in ("--set data=photos", "digits.npz", "FileNotFoundError: 1.png"):
+        assert told in written
+    for own in ("on /mnt/a", "all of /mnt/a/b/ is gone"):
+        assert own in written
 
 
 def test_a_page_is_written_whole_and_only_over_a_page(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from valtui_trainer.presets.types import NAMED_DATA
+from valtui_trainer.presets.data import NAMED_DATA
 from valtui_trainer.training.data.errors import DataError
 from valtui_trainer.training.data.loading import MNIST5K, load
 from valtui_trainer.training.data.torchvision_sets import LIES_AT

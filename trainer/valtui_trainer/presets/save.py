@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from valtui_trainer.presets.data import from_anywhere
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.library import Library
 from valtui_trainer.presets.source import places
@@ -61,6 +62,7 @@ def toml_of(extends: str, changes: Mapping[str, Any]) -> str:
     for key, value in changes.items():
         if value is None:
             raise PresetError(f"{key} = none cannot stand in a preset's file; leave it as it was.")
+        value = from_anywhere(value) if key == "data" else value
         table, _, last = key.rpartition(".")
         tables.setdefault(table, []).append(f"{last} = {json.dumps(value, ensure_ascii=False)}")
     parts = [

@@ -13,9 +13,6 @@ NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
-NAMED_DATA = ("mnist5k", "MNIST", "FashionMNIST", "CIFAR10", "CIFAR100", "SVHN")
-"""Data sets that a preset names, in any case; each wins over a file or folder of that name."""
-
 EVERY = r"^0*[1-9]\d* steps?$|^(?=.*[1-9])\d*\.?\d+ epochs?$"
 
 
@@ -134,7 +131,7 @@ class Evaluation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class EarlyStopping(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """When training ends before its epochs are over; noise alone never ends it.
+    """When training ends before its epochs are over; noise alone hardly ever does it.
 
     Attributes:
         patience: evaluations in a row that are worse than the best beyond chance, after which training

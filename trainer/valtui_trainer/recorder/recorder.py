@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import atexit
-import math
 import os
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-import numpy as np
 
 from valtui_trainer.recorder.builder import Build, reference
+from valtui_trainer.recorder.course import Course
 from valtui_trainer.recorder.guard import guarded, in_words, say
-from valtui_trainer.recorder.pending import Pending
 from valtui_trainer.recorder.place import make_place
-from valtui_trainer.recorder.samples import figures_of, in_column
+from valtui_trainer.recorder.samples import figures_of
 from valtui_trainer.session.built import BUILDING
 from valtui_trainer.session.guest import GuestLog
-from valtui_trainer.session.layout import utc_now
 from valtui_trainer.session.recorded import digest_of
-from valtui_trainer.session.records import Final, Train, Val
-from valtui_trainer.session.safe import safe
-from valtui_trainer.session.validation import write_validation
+from valtui_trainer.session.records import Val
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from valtui_trainer.recorder.evaluating import Eyes, Loss, Seen
+    from valtui_trainer.recorder.evaluating import Eyes, Loss
     from valtui_trainer.recorder.keeping import Keeper
 
-RECORDS_A_SECOND = 3.0
 DIFFERS = "the validation set has another number of samples than before"
 
 
@@ -95,20 +88,14 @@ class Recorder:
         self.evaluations = 0
         self._pid = os.getpid()
         self._loss = loss
-        self._steps_per_epoch = steps_per_epoch or 0
         self._told: set[str] = set()
-        self._log: GuestLog | None = None
-        self._pending = Pending()
+        self._course: Course | None = None
         self._eyes: Eyes | None = None
-        self._step = 0
-        self._val_step = -1
-        self._epoch = 0.0
-        self._recorded_at = 0.0
-        self._columns: int | None = None
-        self._best: tuple[float, int] | None = None
         self._keeper: Keeper | None = None
         self._checkpoint_seconds = checkpoint_seconds
-        self._begin(run, session, seed, settings or {}, home, total_steps or 0, build)
+        self._begin(
+            run, session, seed, settings or {}, home, steps_per_epoch or 0, total_steps or 0, build
+        )
 
     @guarded
     def _begin(
@@ -118,6 +105,7 @@ class Recorder:
         seed: int,
         settings: Mapping[str, Any],
         home: str | Path | None,
+        steps_per_epoch: int,
         total_steps: int,
         build: Build | str | None,
     ) -> None:
@@ -125,12 +113,12 @@ class Recorder:
             return
         builder = self._reference(build) if build is not None else None
         place = make_place(str(run), session, int(seed), settings, home, builder)
-        self._log = GuestLog(place, lambda error: self.trouble("writing", error))
-        self._log.start = msgspec.structs.replace(
-            self._log.start, steps_per_epoch=self._steps_per_epoch, total_steps=total_steps
+        log = GuestLog(place, lambda error: self.trouble("writing", error))
+        log.start = msgspec.structs.replace(
+            log.start, steps_per_epoch=steps_per_epoch, total_steps=total_steps
         )
+        self._course = Course(log, steps_per_epoch)
         self.path = place.session.folder
-        self._recorded_at = time.monotonic()
         atexit.register(self._at_exit)
 
     def _reference(self, build: Build | str) -> tuple[str, str] | None:
@@ -166,17 +154,9 @@ class Recorder:
             grad_norm: L2 norm of its gradient.
             images: that the step took, for images per second.
         """
-        log = self._living()
-        if log is None:
-            return
-        step = self._whole(step)
-        if step < self._step:
-            self._restart(log, step)
-        self._step = step
-        self._epoch = self._epoch_of(step, epoch)
-        self._pending.add(loss, learning_rate, grad_norm, images)
-        if self._pending.full or time.monotonic() - self._recorded_at >= 1 / RECORDS_A_SECOND:
-            self._record(log)
+        course = self._living()
+        if course is not None:
+            course.trained(step, epoch, loss, learning_rate, grad_norm, images)
 
     @guarded
     def log_val(
@@ -201,24 +181,24 @@ class Recorder:
             accuracy: where neither logits nor labels are given.
             train_loss: in eval mode on training samples, for overfitting.
         """
-        log = self._living()
-        if log is None:
+        course = self._living()
+        if course is None:
             return
         found = figures_of(losses, logits, labels)
-        step = self._at(log, step, epoch)
-        if found.losses is not None and self._columns is None:
+        step = course.evaluated(step, epoch)
+        if found.losses is not None and not course.knows_samples:
             digest = digest_of(found.labels, len(found.losses))
-            log.describe(
+            course.log.describe(
                 val_size=len(found.losses), validation_digest=digest, classes=found.classes,
                 balanced=found.balanced,
             )  # fmt: skip
-        record = self._val(step, found.loss)
+        record = course.evaluation(step, found.loss)
         record.val_accuracy = found.accuracy if found.accuracy is not None else accuracy
         record.val_balanced_accuracy = found.balanced_accuracy
         record.val_loss_calibrated = found.calibrated
         record.temperature = found.temperature
         record.train_eval_loss = train_loss
-        self._write(log, record, found.losses)
+        self._write(course, record, found.losses)
 
     @guarded
     def evaluate(
@@ -246,18 +226,19 @@ class Recorder:
             train_loader: a `DataLoader`; it is not iterated itself.
             optimizer: with `build`, for the checkpoints that probes and proofs start from.
         """
-        log = self._living()
-        if log is None:
+        course = self._living()
+        if course is None:
             return
         from valtui_trainer.recorder.evaluating import Eyes
+        from valtui_trainer.recorder.first_look import describe
 
         first = self._eyes is None
         eyes = self._eyes = self._eyes or Eyes(self._loss)
         seen = eyes.look(model, val_loader, train_loader)
-        step = self._at(log, step, epoch)
+        step = course.evaluated(step, epoch)
         if first:
-            self._describe(log, model, seen, eyes)
-        record = self._val(step, seen.found.loss)
+            describe(course.log, model, seen, eyes, course.step)
+        record = course.evaluation(step, seen.found.loss)
         record.val_accuracy = seen.found.accuracy
         record.val_balanced_accuracy = seen.found.balanced_accuracy
         record.train_eval_loss = seen.train_loss
@@ -266,9 +247,16 @@ class Recorder:
         record.temperature = seen.temperature
         record.seconds = seen.seconds
         record.lens_seconds = seen.lens_seconds
-        self._write(log, record, seen.found.losses)
-        if log.guest.spec.builder and optimizer is not None:
-            self._keep(log, model, optimizer, train_loader, step)
+        self._write(course, record, seen.found.losses)
+        if course.log.guest.spec.builder and optimizer is not None:
+            self._keep(course.log, model, optimizer, train_loader, step)
+
+    def _write(self, course: Course, record: Val, losses: Any) -> None:
+        """Write an evaluation; losses by sample that do not fit those before are left out, and it is said."""
+        fits = course.write(record, losses)
+        self.evaluations += 1
+        if not fits:
+            raise ValueError(DIFFERS)
 
     def _keep(
         self,
@@ -291,24 +279,10 @@ class Recorder:
 
     @guarded
     def _close(self, status: str, reason: str) -> None:
-        log, self._log = self._log, None
+        course, self._course = self._course, None
         atexit.unregister(self._at_exit)
-        if log is None or os.getpid() != self._pid:
-            return
-        if self._pending:
-            self._record(log)
-        if log.dropped:
-            log.event("warning", f"{log.dropped} records could not be written.", self._step)
-        best_loss, best_step = self._best or (None, None)
-        final = msgspec.convert(
-            {
-                "status": status, "step": self._step, "epoch": self._epoch, "time": log.seconds,
-                "ended": utc_now(), "reason": safe(reason, 300), "best_step": best_step,
-                "best_val_loss": best_loss,
-            },
-            Final,
-        )  # fmt: skip
-        log.close(final)
+        if course is not None and os.getpid() == self._pid:
+            course.end(status, reason)
 
     def __enter__(self) -> Self:
         """Return the recorder; leaving the block closes it."""
@@ -338,116 +312,20 @@ class Recorder:
             what, f"{what.lstrip('_')}() recorded nothing"
         )
         say(f"{doing}: {words}. The training goes on.")
-        if self._log is not None and what != "writing":
-            self._log.event("warning", f"{doing}: {words}", self._step, about="recorder")
+        if self._course is not None and what != "writing":
+            step = self._course.step
+            self._course.log.event("warning", f"{doing}: {words}", step, about="recorder")
 
     def _at_exit(self) -> None:
         """Close at the end of the process, after an exception that nobody caught as failed."""
         error = getattr(sys, "last_value", None)
         self.__exit__(type(error), error, None) if error is not None else self._close("done", "")
 
-    def _living(self) -> GuestLog | None:
-        """Return the log, if this is the process that records and its folder is still there."""
-        log = self._log
-        if log is None or os.getpid() != self._pid:
+    def _living(self) -> Course | None:
+        """Return the course, if this is the process that records and its folder is still there."""
+        course = self._course
+        if course is None or os.getpid() != self._pid:
             return None
-        if log.gone:
+        if course.log.gone:
             raise FileNotFoundError(2, "the session's folder was deleted", str(self.path))
-        return log
-
-    def _whole(self, step: int) -> int:
-        number = int(step)
-        if number < 0:
-            raise ValueError(f"a step is at least 0, not {number}")
-        return number
-
-    def _epoch_of(self, step: int, epoch: float | None) -> float:
-        if epoch is not None and math.isfinite(epoch) and epoch >= 0:
-            return float(epoch)
-        return step / self._steps_per_epoch if self._steps_per_epoch else float(step)
-
-    def _restart(self, log: GuestLog, step: int) -> None:
-        """Begin the next attempt: the training went back, as after loading a checkpoint."""
-        if self._pending:
-            self._record(log)
-        log.restart(max(0, step - 1))
-        self._val_step = min(self._val_step, max(0, step - 1))
-
-    def _record(self, log: GuestLog) -> None:
-        """Write the pending steps as one training record; reads their losses from the device."""
-        figures = self._pending.take()
-        self._recorded_at = time.monotonic()
-        log.describe()
-        log.train(
-            Train(
-                n=0, time=log.seconds, step=self._step, epoch=self._epoch,
-                seed=log.guest.spec.seeds[0], train_loss=figures.mean, train_loss_min=figures.least,
-                train_loss_max=figures.largest, learning_rate=figures.learning_rate,
-                grad_norm=figures.grad_norm, images_per_second=figures.images_per_second,
-            )
-        )  # fmt: skip
-
-    def _at(self, log: GuestLog, step: int, epoch: float | None) -> int:
-        """Come to the evaluation at `step`: what is pending of the training is written first."""
-        step = self._whole(step)
-        if self._pending:
-            self._record(log)
-        if step <= self._val_step:
-            self._restart(log, step)
-        self._val_step = step
-        self._step = max(self._step, step)
-        self._epoch = self._epoch_of(step, epoch)
-        return step
-
-    def _val(self, step: int, loss: float) -> Val:
-        assert self._log is not None
-        if math.isfinite(loss) and (self._best is None or loss < self._best[0]):
-            self._best = loss, step
-        return Val(
-            n=0, time=self._log.seconds, step=step, epoch=self._epoch,
-            seed=self._log.guest.spec.seeds[0], val_loss=loss, val_accuracy=None,
-            val_balanced_accuracy=None,
-        )  # fmt: skip
-
-    def _write(self, log: GuestLog, record: Val, losses: Any) -> None:
-        """Write an evaluation; losses by sample that do not fit those before are left out, and it is said."""
-        row = in_column(losses)
-        if row is not None and self._columns is None:
-            self._columns = len(row)
-        fits = row is None or len(row) == self._columns
-        log.describe()
-        log.val(record, row if fits else None)
-        self.evaluations += 1
-        if not fits:
-            raise ValueError(DIFFERS)
-
-    def _describe(self, log: GuestLog, model: nn.Module, seen: Seen, eyes: Eyes) -> None:
-        """Say what the first evaluation told of model, data, device and lenses."""
-        device = next((weight.device for weight in model.parameters()), None)
-        arrays = seen.described or {}
-        counts = np.bincount(seen.labels)
-        digest = digest_of(seen.labels, len(seen.labels), arrays.get("sample_digest"))
-        log.describe(
-            device=str(device or ""), device_name=name_of(device),
-            parameters=sum(weight.numel() for weight in model.parameters()),
-            val_size=len(seen.labels), classes=len(counts), validation_digest=digest,
-            balanced=bool(counts.min() * 2 > counts.max()), lenses=eyes.plans,
-        )  # fmt: skip
-        if arrays:
-            write_validation(log.guest.session, digest, arrays)
-        for check in eyes.checks:
-            log.event("check", check.message, self._step, **msgspec.to_builtins(check))
-        for plan in eyes.plans:
-            if not plan.on and plan.reason:
-                log.event("lens", f"{plan.name} is off: {plan.reason}.", self._step)
-        for note in eyes.notes:
-            log.event("lens", note, self._step)
-
-
-def name_of(device: torch.device | None) -> str:
-    """Return the device's name as its maker has it."""
-    import torch
-
-    return (
-        torch.cuda.get_device_name(device) if device is not None and device.type == "cuda" else ""
-    )
+        return course

@@ -135,6 +135,17 @@ def crowding(device: str, own: Collection[int] = ()) -> str:
     )
 
 
+def crowding_beside(session: SessionPaths, device: str) -> str:
+    """Return the same for what is started beside the runs of `session`, which are no others.
+
+    Empty where another host trains the session: its GPU cannot be seen from here.
+    """
+    if other_host(session):
+        return ""
+    own = {status.pid for status in statuses(session).values() if status.pid is not None}
+    return crowding(device, own)
+
+
 def in_words(one: Neighbour) -> str:
     """Return who a neighbour is and what it holds."""
     name = f"{safe(one.name, 40)} of {safe(one.user, 40)}" if one.name else "a process"
@@ -145,14 +156,3 @@ def in_words(one: Neighbour) -> str:
 def amount(size: int) -> str:
     """Return a number of bytes in words."""
     return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / MIB:.0f} MiB"
-
-
-def crowding_beside(session: SessionPaths, device: str) -> str:
-    """Return the same of what is started beside the runs of `session`, which are no others.
-
-    Empty where another host trains the session: its GPU cannot be seen from here.
-    """
-    if other_host(session):
-        return ""
-    own = {status.pid for status in statuses(session).values() if status.pid is not None}
-    return crowding(device, own)

@@ -6,14 +6,13 @@ import itertools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import msgspec
 
+from valtui_trainer.presets.data import from_anywhere
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.keys import parse_assignment
 from valtui_trainer.presets.library import Library, Named, NamedStudy, refuse_varied, with_settings
-from valtui_trainer.presets.types import NAMED_DATA
 from valtui_trainer.session.create import from_scratch, run_id
 from valtui_trainer.session.described import of_another
 from valtui_trainer.session.layout import session_id, utc_now
@@ -82,7 +81,7 @@ def make_plan(request: Request, library: Library) -> Plan:
     settings = dict(parse_assignment(text) for text in request.assignments)
     settings.update(named_settings(request))
     if isinstance(settings.get("data"), str):
-        settings["data"] = wherever(str(settings["data"]))
+        settings["data"] = from_anywhere(str(settings["data"]))
     grid = parse_grid(request.grid)
     refuse_twice(grid, settings)
     if study is not None:
@@ -139,7 +138,7 @@ def make_run(
     return RunSpec(
         id=run_id(named.name + named.variant, taken, seeds),
         preset_name=named.name,
-        preset=msgspec.structs.replace(named.preset, data=wherever(named.preset.data)),
+        preset=msgspec.structs.replace(named.preset, data=from_anywhere(named.preset.data)),
         seeds=seeds,
         device=session.device,
         threads=threads_per_run(session.device, session.parallel),
@@ -196,17 +195,6 @@ def named_settings(request: Request) -> dict[str, object]:
     if request.data is not None:
         found["data"] = request.data
     return found
-
-
-def wherever(data: str) -> str:
-    """Return `data` so that it means the same from every folder: a file's or folder's full path, or a name."""
-    if data.strip().lower() in map(str.lower, NAMED_DATA):
-        return data
-    try:
-        path = Path(data.strip()).expanduser()
-        return str(path.resolve()) if data.strip() and path.exists() else data
-    except (OSError, ValueError, RuntimeError):  # no path at all; the reader of the data says so
-        return data
 
 
 def check_preset(named: Named, device: str, allow_code: bool) -> None:

@@ -42,7 +42,7 @@ def open_for(spec: RunSpec) -> torch.device:
     return device
 
 
-def held_memory(device: torch.device) -> str:
+def memory_in_words(device: torch.device) -> str:
     """Return how much memory this process holds, on its device and beside it, in words."""
     import psutil
 

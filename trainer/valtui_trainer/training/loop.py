@@ -15,7 +15,7 @@ from valtui_trainer.session.records import Command, Train, Val
 from valtui_trainer.training import faults
 from valtui_trainer.training.checkpoint import FORMAT, Checkpoints, State
 from valtui_trainer.training.control import LONG_DEADLINE, Control
-from valtui_trainer.training.devices import held_memory, peak_memory, synchronise
+from valtui_trainer.training.devices import memory_in_words, peak_memory, synchronise
 from valtui_trainer.training.ensemble import Ensemble
 from valtui_trainer.training.evaluate import Array, evaluate
 from valtui_trainer.training.evaluator import Evaluator
@@ -334,7 +334,7 @@ class Loop:
         """Answer every command that waits."""
         answers = {
             "stop": "stopping after this step",
-            "pause": f"paused; {held_memory(self.train_set.device)} stay taken",
+            "pause": f"paused; {memory_in_words(self.train_set.device)} stay taken",
             "resume": "training goes on",
         }
         while not self.control.commands.empty():

@@ -79,9 +79,7 @@ def dispatch(words: list[str]) -> int:
     module_name, description = COMMANDS[name]
     module = importlib.import_module(f"valtui.cli.{module_name}")
     after = words[position + 1 :]
-    if name == "completion" and after[:1] == [
-        "--words"
-    ]:  # words of another command: not to be parsed
+    if name == "completion" and after[:1] == ["--words"]:  # words of another command
         found: int = module.answer(after[1:])
         return found
     parser = Parser(name, description[0].upper() + description[1:] + ".")

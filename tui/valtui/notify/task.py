@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -39,15 +41,17 @@ def main(folder: str) -> int:
     except (SessionError, OSError) as error:
         say(str(error))
         return 1
+    asked_to_end = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked_to_end.set())
     try:
-        follow(feed)
+        follow(feed, asked_to_end)
     finally:
         lock.release()
     return 0
 
 
-def follow(feed: SessionFeed) -> None:
-    """Look until every run has ended and nobody starts another."""
+def follow(feed: SessionFeed, asked_to_end: threading.Event) -> None:
+    """Look until every run has ended and nobody starts another, or until it is asked to end."""
     config, _ = read_config()
     watcher = Watcher(feed, config.notify, Overfitting(), silent=not just_begun(feed))
     alive_at = time.monotonic()
@@ -67,7 +71,8 @@ def follow(feed: SessionFeed) -> None:
             return
         if time.monotonic() - alive_at > ALONE_SECONDS and not feed.supervised:
             return
-        time.sleep(LOOK_SECONDS)
+        if asked_to_end.wait(LOOK_SECONDS):
+            return
 
 
 def just_begun(feed: SessionFeed) -> bool:

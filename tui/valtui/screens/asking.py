@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from valtui.screens.typed import typed_after
 from valtui_trainer.session.safe import safe
 
 
@@ -93,12 +94,10 @@ class ChooseScreen(ModalScreen["str | None"]):
 
     def on_key(self, event: events.Key) -> None:
         """Go to the first name that begins with what is typed."""
-        if event.key == "backspace":
-            self._typed = self._typed[:-1]
-        elif event.character and event.character.isprintable() and event.character != " ":
-            self._typed += event.character
-        else:
+        typed = typed_after(self._typed, event)
+        if typed is None:
             return
+        self._typed = typed
         event.stop()
         fitting = [i for i, (name, _) in enumerate(self._choices) if name.startswith(self._typed)]
         if fitting:

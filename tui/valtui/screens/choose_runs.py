@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from valtui.screens.typed import typed_after
 from valtui.widgets.driver import ValtuiDriver
 from valtui_trainer.session.safe import safe
 
@@ -90,12 +91,10 @@ class ChooseRunsApp(App[list[str]]):
 
     def on_key(self, event: events.Key) -> None:
         """Search by what is typed."""
-        if event.key == "backspace":
-            self._typed = self._typed[:-1]
-        elif event.character and event.character.isprintable() and event.character != " ":
-            self._typed += event.character
-        else:
+        typed = typed_after(self._typed, event)
+        if typed is None:
             return
+        self._typed = typed
         event.stop()
         self._list()
 

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import Literal
 
-from valtui_trainer.presets.types import NAMED_DATA
+from valtui_trainer.presets.data import NAMED_DATA
 from valtui_trainer.session.safe import safe
 from valtui_trainer.training.data import folder, mnist, npz, torchvision_sets
 from valtui_trainer.training.data.arrays import Parts
@@ -44,14 +44,15 @@ def load(
         return torchvision_sets.load_torchvision(known, root, download=download)
     try:
         path = Path(name).expanduser()
+    except RuntimeError:
+        raise DataError(f"{safe(name, 200)}: there is no such user on this machine.") from None
+    try:
         if name and path.is_dir():
             return folder.load_folder(path, cache, bad_images)
         if name and path.is_file():
             return npz.load_npz(path)
     except OSError as error:
         raise DataError(f"{safe(name, 200)} cannot be read ({error.strerror}).") from None
-    except RuntimeError:
-        raise DataError(f"{safe(name, 200)}: there is no such user on this machine.") from None
     raise DataError(_unknown(name))
 
 

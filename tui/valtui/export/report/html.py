@@ -14,12 +14,33 @@ from valtui.export.picture.scene import Scene
 from valtui_trainer.session.safe import encodable, safe, safe_json
 
 LONGEST = 20_000
+FOLDERS = re.compile(r"(?<![^\s=,:;\"'(\[])(?:~[\w.-]*)?/(?:[^\s=,:;\"'()\[\]/]+/)+")
+"""The folders before a name, as a path of this machine has them."""
+
+WRITTEN = frozenset({"name", "note"})
 BREAKS = re.compile("[<>&\u2028\u2029]")
 
 
 def text(words: str) -> str:
-    """Return `words` to be shown as they are."""
+    """Return `words` to be shown, of paths the last name alone: a page is handed on."""
+    return as_written(FOLDERS.sub("", words))
+
+
+def as_written(words: str) -> str:
+    """Return `words`, which a person wrote for those who read the page, to be shown as they are."""
     return escape(safe(words, LONGEST))
+
+
+def without_folders(content: Any) -> Any:
+    """Return a document whose texts tell of paths the last name alone; a person's own stay as they are."""
+    if isinstance(content, str):
+        return FOLDERS.sub("", content)
+    if isinstance(content, dict):
+        return {
+            key: value if key in WRITTEN else without_folders(value)
+            for key, value in content.items()
+        }
+    return [without_folders(one) for one in content] if isinstance(content, list) else content
 
 
 def figure(words: str, value: float | None, what: str) -> str:
@@ -65,6 +86,7 @@ def drawing(wide: Scene, narrow: Scene, caption: str = "") -> str:
 
 def json_block(identity: str, content: Any) -> str:
     """Return a document for programs; nothing in it can end the element it stands in."""
-    encoded = msgspec.json.encode(encodable(msgspec.to_builtins(content))).decode()
+    content = without_folders(encodable(msgspec.to_builtins(content)))
+    encoded = msgspec.json.encode(content).decode()
     closed = BREAKS.sub(lambda one: f"\\u{ord(one.group()):04x}", safe_json(encoded))
     return f'<script type="application/json" id="{identity}">{closed}</script>'

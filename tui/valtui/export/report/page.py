@@ -10,7 +10,16 @@ from valtui.export.picture.chart import draw_chart
 from valtui.export.picture.colours import DARK, LIGHT
 from valtui.export.picture.of_session import chart_of
 from valtui.export.report.content import Content
-from valtui.export.report.html import details, drawing, figure, json_block, listed, table, text
+from valtui.export.report.html import (
+    as_written,
+    details,
+    drawing,
+    figure,
+    json_block,
+    listed,
+    table,
+    text,
+)
 from valtui.export.report.why import NARROW, WIDE, glossary, why
 from valtui.figures import RunFigures
 from valtui_trainer.presets.keys import show_value
@@ -39,7 +48,7 @@ EXACT: dict[str, Callable[[RunFigures], float | None]] = {
 
 def page(content: Content) -> str:
     """Return the whole page."""
-    title = text(content.name or content.feed.spec.title)
+    title = title_of(content)
     return (
         "<!doctype html>\n"
         f'<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="{MADE_BY}">'
@@ -84,14 +93,19 @@ def sections_of(content: Content) -> Iterator[str]:
     )
 
 
+def title_of(content: Content) -> str:
+    """Return the name that a person gave the session, or what it trains."""
+    return as_written(content.name) or text(content.feed.spec.title)
+
+
 def head(content: Content) -> str:
     """Return title, question, when and where."""
     spec = content.feed.spec
-    title = text(content.name or spec.title)
+    title = title_of(content)
     also = f" · {text(spec.title)}" if content.name and content.name != spec.title else ""
     runs = len(content.feed.runs)
     question = f'<p class="question">{text(spec.question)}</p>' if spec.question else ""
-    note = f'<p class="said">{text(content.note)}</p>' if content.note else ""
+    note = f'<p class="said">{as_written(content.note)}</p>' if content.note else ""
     where = ", ".join(filter(None, (text(spec.host), text(spec.device))))
     when = text(spec.created.replace("T", " ").removesuffix("Z"))
     return (
