@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,16 @@ from valtui.causes.types import OverfittingSince
 from valtui.feed import RunFeed, SessionFeed
 from valtui.notify import task
 from valtui.notify.news import Watcher
-from valtui.notify.task import main as follow
+from valtui.notify.task import main as task_main
 from valtui_trainer.session.config import Notify, config_path
 from valtui_trainer.session.layout import SessionPaths
+from valtui_trainer.session.locks import acquire, holder
+
+
+def follow(folder: str) -> int:
+    """Follow a session within this process, which nobody asks to end."""
+    return task_main(folder, threading.Event())
+
 
 TELL = """\
 import json, os, sys
@@ -62,7 +71,7 @@ def test_a_detached_run_tells_its_end_once(
 
 @pytest.mark.parametrize(
     ("command", "words"),
-    [("no-such-program --x", "could not be run"), ("'unclosed", "could not be run"), ("false", "exit 1")],
+    [("no-such-program --x", "could not be run"), ("'unclosed", "could not be run"), ("false", "exit 1"), ("", "could not be run")],
 )  # fmt: skip
 def test_a_command_that_fails_is_told_in_a_log_of_its_own(
     home: Path, command: str, words: str, capsys: pytest.CaptureFixture[str]
@@ -91,6 +100,24 @@ def test_a_session_that_ended_at_once_is_told_and_one_of_old_is_not(
     assert follow(str(session.folder)) == 0
     assert len(told()) == before
     assert follow(str(home / "nothing")) == 1
+
+
+@pytest.mark.usefixtures("told")
+def test_a_process_that_is_asked_to_end_does_so_at_once(home: Path) -> None:
+    session, (writer, _) = make_session(home, steps=20, status=None)
+    held = acquire(writer.run.lock)  # the run lives, so there is something to wait for
+    assert held is not None
+    process = subprocess.Popen(
+        [sys.executable, "-m", "valtui.notify.task", str(session.folder)], stderr=subprocess.PIPE
+    )
+    try:
+        wait_until(lambda: holder(session.folder / "notify.lock"), 60, "the process that follows")
+        process.terminate()
+
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        held.release()
 
 
 # --- what is news ---------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ ALONE_SECONDS = 60.0
 """After so long without a supervisor and a living run nothing more comes."""
 
 
-def main(folder: str) -> int:
+def main(folder: str, asked_to_end: threading.Event) -> int:
     """Follow until all has ended; 0 also where another process does so already."""
     session = SessionPaths(Path(folder))
     try:
@@ -41,8 +41,6 @@ def main(folder: str) -> int:
     except (SessionError, OSError) as error:
         say(str(error))
         return 1
-    asked_to_end = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: asked_to_end.set())
     try:
         follow(feed, asked_to_end)
     finally:
@@ -113,7 +111,7 @@ def run_command(command: str, news: News, session: SessionPaths) -> None:
         outcome = f"exit {done.returncode}"
     except subprocess.TimeoutExpired:
         outcome = f"ended after {COMMAND_SECONDS:.0f} s"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:  # the last: the command is empty by now
         outcome = f"could not be run ({error})"
     say(f"{news.message}: {command}: {outcome}")
 
@@ -125,4 +123,6 @@ def say(sentence: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    sys.exit(main(sys.argv[1], ending))
