@@ -60,7 +60,8 @@ class EditScreen(ModalScreen["Changes | None"]):
             yield Static(KEYS, classes="dim", markup=False)
 
     def on_mount(self) -> None:
-        """Show all settings."""
+        """Show all settings, and nothing above them."""
+        self.app.clear_notifications()
         self.query_one("#settings", OptionList).can_focus = False
         self._list("")
         self._show_differs()
