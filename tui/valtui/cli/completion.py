@@ -30,7 +30,16 @@ _valtui() {
 compdef _valtui valtui
 """,
     "fish": """\
-complete -c valtui -f -a '(set -l words (commandline -opc); valtui completion --words $words[2..] -- (commandline -ct) 2>/dev/null)'
+function __valtui
+    set -l words (commandline -opc)
+    set -l found (valtui completion --words $words[2..] -- (commandline -ct) 2>/dev/null)
+    if test (count $found) -gt 0
+        printf '%s\\n' $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+complete -c valtui -f -a '(__valtui)'
 """,
 }
 WHERE = {
