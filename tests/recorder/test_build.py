@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import subprocess
@@ -14,6 +15,8 @@ import msgspec
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from support.commands import valtui, wait_until
 from support.recorded import Loop, recording
@@ -194,6 +197,19 @@ def refusal(home: Path, capsys: pytest.CaptureFixture[str]) -> str:
 Change = Callable[[Loop], dict[str, Any]]
 
 
+def apart(model: nn.Module, **settings: Any) -> list[dict[str, Any]]:
+    """Return the biases of a model as a group of its own, with settings of its own."""
+    biases = [one for name, one in model.named_parameters() if name.endswith("bias")]
+    others = [one for name, one in model.named_parameters() if not name.endswith("bias")]
+    return [{"params": others}, {"params": biases, **settings}]
+
+
+def in_batches_of_its_own(loop: Loop) -> DataLoader[Any]:
+    """Return the loop's training set in batches that a list names."""
+    data: Any = loop.train_loader.dataset
+    return DataLoader(data, batch_sampler=[[0, 1, 2], [3, 4]])
+
+
 def with_optimizer(make: Callable[[Any], torch.optim.Optimizer]) -> Change:
     """Return a change of a loop's optimizer."""
 
@@ -208,12 +224,14 @@ def with_optimizer(make: Callable[[Any], torch.optim.Optimizer]) -> Change:
     ("change", "words"),
     [
         (with_optimizer(lambda model: torch.optim.RMSprop(model.parameters())), "its optimizer is RMSprop"),
-        (with_optimizer(lambda model: torch.optim.Adam([{"params": [one]} for one in model.parameters()])), "several groups of weights"),
+        (with_optimizer(lambda model: torch.optim.Adam(apart(model, lr=1e-4))), "groups of weights that differ in lr"),
+        (with_optimizer(lambda model: torch.optim.SGD(apart(model, weight_decay=0.1), 0.1, weight_decay=0.2)), "several weight decays"),
         (with_optimizer(lambda model: torch.optim.Adam(model.parameters(), amsgrad=True)), "its optimizer sets amsgrad"),
         (with_optimizer(lambda model: torch.optim.SGD(list(model.parameters())[:2], 0.1)), "does not hold all weights"),
         (lambda loop: {"steps_per_epoch": None}, "was not told steps_per_epoch"),
         (lambda loop: {"optimizer": None}, "has seen too little yet"),
         (lambda loop: {"train_loader": None}, "was given no train_loader"),
+        (lambda loop: {"train_loader": in_batches_of_its_own(loop)}, "is a DataLoader with a batch_size"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_tried_says_so_and_the_loop_goes_on(
@@ -335,6 +353,132 @@ def test_weights_in_another_order_and_frozen_ones_find_their_state_again() -> No
         held = state["state"][place]["momentum_buffer"]
         assert torch.equal(held, optimizer.state[weight]["momentum_buffer"])
     assert state["param_groups"][0]["params"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", [torch.optim.AdamW, torch.optim.Adam, torch.optim.SGD])
+def test_weights_that_decay_leaves_alone_are_left_alone_in_a_replica_too(
+    kind: Callable[..., torch.optim.Optimizer],
+) -> None:
+    from valtui_trainer.recorder.keeping import preset_of, state_of, undecayed_in
+    from valtui_trainer.training.optimization import build_optimizer
+
+    torch.manual_seed(0)
+    theirs = nn.Sequential(nn.Linear(20, 10), nn.BatchNorm1d(10), nn.ReLU(), nn.Linear(10, 3))
+    optimizer = kind(apart(theirs, weight_decay=0.0), lr=0.1, weight_decay=0.3)
+    loader = DataLoader(TensorDataset(torch.rand(8, 20)), batch_size=4)
+
+    def train(model: nn.Module, with_optimizer: torch.optim.Optimizer) -> None:
+        for (images,) in loader:
+            with_optimizer.zero_grad()
+            model(images).square().mean().backward()
+            with_optimizer.step()
+
+    train(theirs, optimizer)
+    undecayed = undecayed_in(optimizer, theirs)
+    ours = copy.deepcopy(theirs)
+    alone = [ours.get_parameter(name) for name in undecayed]
+    preset = preset_of("", theirs, optimizer, loader)
+    built = build_optimizer(ours.parameters(), preset, torch.device("cpu"), alone)
+    built.load_state_dict(copy.deepcopy(state_of(optimizer, theirs)))
+    train(theirs, optimizer)
+    train(ours, built)
+
+    assert undecayed == ["0.bias", "1.bias", "3.bias"]
+    assert preset.weight_decay == 0.3
+    for name, weight in theirs.named_parameters():
+        torch.testing.assert_close(ours.get_parameter(name), weight, rtol=0, atol=1e-6)
+
+
+def test_groups_that_do_not_differ_are_one() -> None:
+    from valtui_trainer.recorder.keeping import state_of, undecayed_in, why_not
+
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(apart(model), weight_decay=0.0)
+    loader = DataLoader(TensorDataset(torch.rand(8, 3)), batch_size=4)
+
+    assert why_not(optimizer, model, loader, 2) == ""
+    assert undecayed_in(optimizer, model) == []
+    assert [group["params"] for group in state_of(optimizer, model)["param_groups"]] == [[0, 1]]
+
+
+def test_a_learning_rate_that_ends_at_0_leaves_what_was_kept_before(
+    digits: Path, home: Path, tmp_path: Path
+) -> None:
+    loop = Loop(digits)
+    with Recorder(
+        "x", build="mytraining:build", steps_per_epoch=10, checkpoint_seconds=0
+    ) as recorder:
+
+        def each(loop: Loop, step: int) -> None:
+            if step == 20:
+                loop.optimizer.param_groups[0]["lr"] = 0.0
+            if step % 5 == 0:
+                recorder.evaluate(
+                    loop.model, loop.val_loader, step=step, train_loader=loop.train_loader,
+                    optimizer=loop.optimizer,
+                )  # fmt: skip
+
+        loop.run(2, each)
+
+    _, run, spec = the_run(home)
+    tried = as_tried(run, spec)
+    assert tried.preset.learning_rate == 3e-3
+    assert fork(run, tried, tmp_path / "start.pt").step == 15
+
+
+def test_with_a_loss_of_their_own_nothing_is_tried_and_it_is_said(
+    digits: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop = Loop(digits)
+
+    def doubled(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return 2 * functional.cross_entropy(logits, labels, reduction="none")
+
+    with Recorder("x", build="mytraining:build", steps_per_epoch=10, loss=doubled) as recorder:
+        loop.run(1, recording(recorder))
+
+    assert "with a loss of your own there are none" in capsys.readouterr().err
+    _, run, spec = the_run(home)
+    assert spec.builder == ""
+    assert read_history(run).val
+
+
+class Endless(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Images that can only be asked for one after another."""
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        while True:
+            yield torch.zeros(1, 8, 8), torch.tensor(0)
+
+
+def test_sets_that_can_only_be_gone_through_are_refused() -> None:
+    loader = DataLoader(Endless(), batch_size=4)
+    model = nn.Linear(2, 2)
+
+    for name in ("train_loader", "val_loader"):
+        made = {"model": model, "train_loader": other(), "val_loader": other(), name: loader}
+        with pytest.raises(ModelError, match=f"{name} is no DataLoader over a set whose items"):
+            load.checked(made, "mine:build")
+
+
+def other() -> DataLoader[Any]:
+    """Return a loader that will do."""
+    return DataLoader(TensorDataset(torch.zeros(4, 1, 8, 8), torch.zeros(4)), batch_size=2)
+
+
+def test_another_validation_set_than_was_recorded_is_refused(
+    script: Path, home: Path, tmp_path: Path
+) -> None:
+    trained(script)
+    session, run, _ = the_run(home)
+    script.write_text(script.read_text().replace('part("val")', 'part("train")'))
+
+    done = valtui(
+        "probe", session.id, run.id, "--arms", "learning-rate-half", "--replicas", "2",
+        "--evaluations", "3", cwd=tmp_path, check=1,
+    )  # fmt: skip
+
+    assert "is not that of" in done.stdout + done.stderr
 
 
 def test_a_damaged_sidecar_is_a_sentence(script: Path, home: Path) -> None:

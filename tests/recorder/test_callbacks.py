@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.commands import valtui
 from valtui_trainer.session.built import as_tried
 from valtui_trainer.session.checkpoints import checkpoints_of
 from valtui_trainer.session.history import History, read_history
@@ -78,12 +80,61 @@ HUGGING_FACE = """
 """
 
 
+OF_IMAGES = """
+    import torch
+    from torch import nn
+    from torch.utils.data import DataLoader
+    from transformers import Trainer, TrainingArguments
+    from valtui_trainer.recorder.huggingface import RecorderCallback
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 4, 3)
+            self.norm = nn.LayerNorm([4, 6, 6])
+            self.head = nn.Linear(144, 3)
+
+        def forward(self, pixel_values=None, labels=None):
+            logits = self.head(self.norm(self.conv(pixel_values)).relu().flatten(1))
+            loss = nn.functional.cross_entropy(logits, labels) if labels is not None else None
+            return {"loss": loss, "logits": logits}
+
+    def data():
+        dice = torch.Generator().manual_seed(0)
+        return [
+            {"pixel_values": torch.randn(1, 8, 8, generator=dice), "labels": i % 3} for i in range(32)
+        ]
+
+    def build():
+        return {
+            "model": Net(),
+            "train_loader": DataLoader(data(), batch_size=8, shuffle=True),
+            "val_loader": DataLoader(data()[:16], batch_size=8),
+        }
+
+    def main():
+        arguments = TrainingArguments(
+            "hf", num_train_epochs=6, per_device_train_batch_size=8, eval_strategy="steps", eval_steps=2,
+            logging_steps=1, save_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True,
+            weight_decay=0.1, learning_rate=1e-2,
+        )
+        Trainer(
+            Net(), arguments, train_dataset=data(), eval_dataset=data()[:16],
+            callbacks=[RecorderCallback("theirs", build=build, checkpoint_seconds=0)],
+        ).train()
+
+    if __name__ == "__main__":
+        main()
+"""
+
+
 def recorded(program: str, place: Path, home: Path) -> tuple[str, RunSpec, History, str]:
     """Let a program train; return the run's state, what it is, what was recorded, and what it printed."""
+    script = place / "mytraining.py"
+    script.write_text(textwrap.dedent(program))
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        cwd=place, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [sys.executable, str(script)], cwd=place, capture_output=True, text=True, check=False
+    )
     assert session_names(home), done.stderr[-2000:]
     session = SessionPaths(home / "sessions" / session_names(home)[0])
     ((run, spec),) = runs_of(session)
@@ -156,3 +207,29 @@ def test_one_line_records_a_training_of_hugging_face(home: Path, tmp_path: Path)
     assert [record.step for _, record in history.val] == [4, 8, 12, 16]
     assert all(record.row is not None for _, record in history.val)
     assert history.train[-1].step == 16
+
+
+@pytest.mark.slow
+def test_with_a_function_that_builds_it_a_training_of_hugging_face_is_probed(
+    home: Path, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("transformers") is None:
+        pytest.skip("transformers is not installed")
+
+    state, spec, history, said = recorded(OF_IMAGES, tmp_path, home)
+
+    session = SessionPaths(home / "sessions" / session_names(home)[0])
+    tried = as_tried(session.run(spec.id), spec)
+    assert state == "DONE", said
+    assert (tried.preset.optimizer.name, tried.preset.weight_decay) == ("adamw", 0.1)
+    assert tried.undecayed == ["conv.bias", "norm.weight", "norm.bias", "head.bias"]
+    assert (tried.preset.batch_size, tried.preset.eval_every) == (8, 0.5)
+    assert history.starts[-1].steps_per_epoch == 4
+    probed = json.loads(
+        valtui(
+            "probe", session.id, spec.id, "--arms", "learning-rate-half,weight-decay-off",
+            "--replicas", "4", "--evaluations", "4", "--json", cwd=tmp_path,
+        ).stdout
+    )  # fmt: skip
+    assert probed["state"] == "DONE", probed
+    assert {one["arm"] for one in probed["looks"][-1]} == {"learning-rate-half", "weight-decay-off"}

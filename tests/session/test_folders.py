@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -10,15 +11,22 @@ from pathlib import Path
 import pytest
 
 from support.sessions import make_session, make_start, new_session
-from valtui_trainer.session import layout
+from valtui_trainer.presets.types import Preset
+from valtui_trainer.session import create, layout
 from valtui_trainer.session.commands import Inbox, send
 from valtui_trainer.session.create import add_run, run_id
 from valtui_trainer.session.documents import read_document, write_document
 from valtui_trainer.session.errors import SessionError
-from valtui_trainer.session.layout import SessionPaths, prepare_home, session_id, slug
-from valtui_trainer.session.listing import find_run, find_session, session_size, summaries
+from valtui_trainer.session.layout import RunPaths, SessionPaths, prepare_home, session_id, slug
+from valtui_trainer.session.listing import (
+    find_run,
+    find_session,
+    session_names,
+    session_size,
+    summaries,
+)
 from valtui_trainer.session.output import read_output
-from valtui_trainer.session.records import SCHEMA, SessionSpec, Start
+from valtui_trainer.session.records import SCHEMA, RunSpec, SessionSpec, Start
 
 NOT_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 
@@ -144,6 +152,35 @@ def test_a_damaged_document_is_refused_in_words(tmp_path: Path, content: bytes) 
 
     with pytest.raises(SessionError, match="damaged"):
         read_document(path, SessionSpec)
+
+
+def test_nobody_sees_a_session_before_it_is_whole(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def look(session: SessionPaths, spec: RunSpec) -> RunPaths:
+        seen.append(session_names(home))
+        return add_run(session, spec)
+
+    monkeypatch.setattr(create, "add_run", look)
+    session, _ = new_session(home, {"one": Preset(), "two": Preset()})
+
+    assert seen == [[], []]
+    assert [one.paths.id for one in summaries(home)] == [session.id]
+
+
+def test_nothing_is_left_of_a_session_that_cannot_be_made(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(create, "write_document", full)
+
+    with pytest.raises(SessionError, match="No space left"):
+        new_session(home)
+    assert os.listdir(home / "sessions") == []
 
 
 def test_sessions_are_listed_newest_first_and_damaged_ones_left_out(home: Path) -> None:

@@ -41,10 +41,11 @@ def replica_of(
     seed: int,
     device: torch.device = CPU,
     dtype: torch.dtype = torch.float64,
+    undecayed: tuple[str, ...] = (),
 ) -> Replica:
     """Return `model` in training."""
     augmentation = build_augmentation(preset.augmentation)
-    return Replica(seed, model.to(dtype), preset, augmentation, device, 50)
+    return Replica(seed, model.to(dtype), preset, augmentation, device, 50, undecayed)
 
 
 def build_replica(

@@ -63,6 +63,32 @@ def epoch(ensemble: Ensemble, data: DeviceSet) -> None:
         ensemble.step(data, position, 1e-3)
 
 
+def test_weights_that_decay_leaves_alone_are_left_alone_as_by_the_loop() -> None:
+    settings = small_preset(optimizer=Optimizer(name="adamw"), weight_decay=0.5)
+    data = random_images()
+
+    def some(left_alone: bool) -> list[Replica]:
+        built = replicas(settings)
+        biases = [name for name, _ in built[0].model.named_parameters() if name.endswith("bias")]
+        alone = tuple(biases) if left_alone else ()
+        return [replica_of(one.model, settings, one.seed, undecayed=alone) for one in built]
+
+    loop, stack, decayed = Ensemble(some(True)), Stacked(some(True)), Ensemble(some(False))
+    for ensemble in (loop, stack, decayed):
+        epoch(ensemble, data)
+
+    for mine, theirs, other in zip(stack.replicas, loop.replicas, decayed.replicas, strict=True):
+        for name, weight in theirs.model.named_parameters():
+            torch.testing.assert_close(mine.model.get_parameter(name), weight, rtol=0, atol=1e-9)
+        bias = next(name for name in theirs.undecayed)
+        moved = other.model.get_parameter(bias) - theirs.model.get_parameter(bias)
+        assert moved.abs().max().item() > 0
+        assert same(
+            mine.optimizer.state_dict()["param_groups"],
+            theirs.optimizer.state_dict()["param_groups"],
+        )
+
+
 @pytest.mark.parametrize("name", SETTINGS)
 def test_gradients_and_weights_are_those_of_the_loop_to_1e_9_through_an_epoch(name: str) -> None:
     settings, data = small_preset(**SETTINGS[name]), random_images()

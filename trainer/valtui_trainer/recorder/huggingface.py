@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from valtui_trainer.recorder.callbacks import Recording, first
@@ -39,7 +40,9 @@ class RecorderCallback(TrainerCallback):  # type: ignore[misc]
         """Begin to record, on rank 0."""
         if state.is_world_process_zero:
             settings = {name: getattr(args, name, None) for name in SETTINGS}
-            self._recording.begin(settings, state.max_steps or None)
+            steps, epochs = state.max_steps or None, state.num_train_epochs
+            an_epoch = math.ceil(steps / epochs) if steps and epochs else None
+            self._recording.begin(settings, steps, lambda: an_epoch)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
@@ -65,6 +68,7 @@ class RecorderCallback(TrainerCallback):  # type: ignore[misc]
         self._recording.validated(
             kwargs.get("model"), kwargs.get("eval_dataloader"), kwargs.get("train_dataloader"),
             state.global_step, state.epoch, first(figures, "eval_loss"), first(figures, "eval_accuracy"),
+            kwargs.get("optimizer"),
         )  # fmt: skip
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.data import DataLoader, SequentialSampler
 
 from valtui_trainer.presets.types import Model, Optimizer, Preset
 from valtui_trainer.session.built import Built, write_built
@@ -20,6 +21,9 @@ from valtui_trainer.training import checkpoint
 
 KEPT = 2
 NAMES = {"Adam": "adam", "AdamW": "adamw", "SGD": "sgd"}
+APART = ("params", "weight_decay", "param_names")
+"""In which groups of weights may differ."""
+
 PLAIN = ("amsgrad", "maximize", "dampening")
 SPACINGS = 20
 
@@ -50,13 +54,18 @@ class Keeper:
         bare = unwrapped(model)
         optimizer = inner(optimizer)
         built = self._seen(bare, optimizer, train_loader)
+        if built.problem:
+            if self._written_at == -math.inf:  # else what was kept before goes on to hold
+                self._tell(built)
+        elif time.monotonic() - self._written_at >= self._seconds:
+            self._tell(built)
+            self._write(bare, optimizer, step)
+            self._written_at = time.monotonic()
+
+    def _tell(self, built: Built) -> None:
         if built != self._told:
             write_built(self._log.guest.run, built)
             self._told = built
-        if built.problem or time.monotonic() - self._written_at < self._seconds:
-            return
-        self._written_at = time.monotonic()
-        self._write(bare, optimizer, step)
 
     def _write(self, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
         """Write a checkpoint; nothing is copied on the device, for no step is taken meanwhile."""
@@ -93,12 +102,14 @@ class Keeper:
             after - before for before, after in zip(self._steps, self._steps[1:], strict=False)
         )
         preset = preset_of(self._log.guest.spec.builder, model, optimizer, train_loader)
+        undecayed = undecayed_in(optimizer, model)
         size = len(train_loader.dataset)
         self._log.describe(
             train_size=size, eval_every=round(spacing),
             images_per_evaluation=spacing / per_epoch * size,
         )  # fmt: skip
-        return Built(preset=msgspec.structs.replace(preset, eval_every=spacing / per_epoch), device=place)  # fmt: skip
+        preset = msgspec.structs.replace(preset, eval_every=spacing / per_epoch)
+        return Built(preset=preset, device=place, undecayed=undecayed)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -123,23 +134,38 @@ def why_not(
 ) -> str:
     """Return why nothing can be tried on such a training, a sentence; empty where it can."""
     name = type(optimizer).__name__
-    group = optimizer.param_groups[0]
+    group, *others = optimizer.param_groups
     if name not in NAMES:
         return f"its optimizer is {name}; probes and proofs train with Adam, AdamW or SGD."
-    if len(optimizer.param_groups) != 1:
-        return "its optimizer has several groups of weights; probes and proofs train with one."
+    differ = [
+        key for key, value in group.items()
+        if key not in APART and any(one.get(key) != value for one in others)
+    ]  # fmt: skip
+    if differ:
+        return (
+            f"its optimizer has groups of weights that differ in {', '.join(differ)}; probes and proofs "
+            "know those alone that weight decay leaves alone."
+        )
+    if len({one["weight_decay"] for one in optimizer.param_groups} - {0}) > 1:
+        return "its optimizer has groups of weights with several weight decays, none of which is 0."
     if any(group.get(one) for one in PLAIN):
         return f"its optimizer sets {', '.join(one for one in PLAIN if group.get(one))}, which probes do not."  # fmt: skip
-    held = {id(weight) for weight in group["params"]}
+    held = {id(weight) for one in optimizer.param_groups for weight in one["params"]}
     if any(id(weight) not in held for weight in model.parameters() if weight.requires_grad):
         return "its optimizer does not hold all weights of the model that are trained."
-    if not isinstance(train_loader, torch.utils.data.DataLoader) or not train_loader.batch_size:
+    if not isinstance(train_loader, DataLoader) or batches_of(train_loader) is None:
         return "evaluate() was given no train_loader that is a DataLoader with a batch_size."
     if not steps_per_epoch:
         return "Recorder() was not told steps_per_epoch, which evaluations are counted by."
     if not group["lr"] > 0:
         return "the learning rate of its optimizer is 0."
     return ""
+
+
+def batches_of(loader: DataLoader[Any]) -> Any:
+    """Return what knows the batch_size: the loader, or the sampler of batches that it was made with; or None."""
+    found = loader if loader.batch_size else loader.batch_sampler
+    return found if getattr(found, "batch_size", None) else None
 
 
 def preset_of(
@@ -153,13 +179,14 @@ def preset_of(
     }
     momenta = {one.momentum for one in model.modules() if isinstance(one, _BatchNorm)}
     same = next(iter(momenta)) if len(momenta) == 1 else None
+    batches = batches_of(train_loader)
     return Preset(
         data="",
-        batch_size=train_loader.batch_size,
-        drop_last=bool(train_loader.drop_last),
-        shuffle=not isinstance(train_loader.sampler, torch.utils.data.SequentialSampler),
+        batch_size=batches.batch_size,
+        drop_last=bool(getattr(batches, "drop_last", False)),
+        shuffle=not isinstance(getattr(batches, "sampler", None), SequentialSampler),
         learning_rate=float(group["lr"]),
-        weight_decay=float(group["weight_decay"]),
+        weight_decay=max(float(one["weight_decay"]) for one in optimizer.param_groups),
         optimizer=Optimizer(
             name=NAMES[type(optimizer).__name__],  # type: ignore[arg-type]
             momentum=float(group.get("momentum", 0.0)),
@@ -176,16 +203,44 @@ def preset_of(
     )
 
 
+def undecayed_in(optimizer: torch.optim.Optimizer, model: nn.Module) -> list[str]:
+    """Return the names of the trained weights that weight decay leaves alone, while it takes others."""
+    decays = {
+        id(weight): group["weight_decay"]
+        for group in optimizer.param_groups
+        for weight in group["params"]
+    }
+    if not any(decays.values()):
+        return []
+    return [
+        name
+        for name, weight in model.named_parameters()
+        if weight.requires_grad and not decays.get(id(weight))
+    ]
+
+
 def state_of(optimizer: torch.optim.Optimizer, model: nn.Module) -> dict[str, Any]:
-    """Return the optimizer's state as that of one over the model's trained weights, in the model's order."""
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    """Return the optimizer's state as that of the replicas' over the same weights.
+
+    Weights come in the model's order, those that weight decay leaves alone in a group behind the others.
+    """
+    trained = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    alone = [trained.pop(name) for name in undecayed_in(optimizer, model)]
+    groups = [list(trained.values()), *([alone] if alone else [])]
+    held = [weight for group in groups for weight in group]
     state = {
         place: {key: on_cpu_step(key, value) for key, value in optimizer.state[weight].items()}
-        for place, weight in enumerate(trained)
+        for place, weight in enumerate(held)
         if weight in optimizer.state
     }
-    group = {key: value for key, value in optimizer.param_groups[0].items() if key != "params"}
-    return {"state": state, "param_groups": [{**group, "params": list(range(len(trained)))}]}  # fmt: skip
+    settings = {key: value for key, value in optimizer.param_groups[0].items() if key not in APART}
+    decay = max(one["weight_decay"] for one in optimizer.param_groups)
+    written, begin = [], 0
+    for number, group in enumerate(groups):
+        places = list(range(begin, begin + len(group)))
+        written.append({**settings, "weight_decay": 0.0 if number else decay, "params": places})
+        begin += len(group)
+    return {"state": state, "param_groups": written}
 
 
 def on_cpu_step(key: str, value: Any) -> Any:

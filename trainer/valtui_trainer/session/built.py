@@ -25,11 +25,13 @@ class Built(Struct, frozen=True, kw_only=True):
     Attributes:
         preset: batch size, optimizer, learning rate at the newest checkpoint, spacing of evaluations.
         device: that it trains on.
+        undecayed: names of weights that its weight decay leaves alone.
         problem: why nothing can be tried on it, a sentence; empty where it can.
     """
 
     preset: Preset
     device: str
+    undecayed: list[str] = []
     problem: str = ""
     schema: int = SCHEMA
 
@@ -55,4 +57,6 @@ def as_tried(run: RunPaths, spec: RunSpec) -> RunSpec:
         )
     if built.problem:
         raise SessionError(built.problem)
-    return replace(spec, preset=built.preset, device=built.device, threads=1)
+    return replace(
+        spec, preset=built.preset, device=built.device, threads=1, undecayed=built.undecayed
+    )

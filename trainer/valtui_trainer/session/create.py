@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from valtui_trainer.presets.keys import recipe
@@ -20,24 +21,28 @@ from valtui_trainer.session.records import RunSpec, SessionSpec
 
 
 def create_session(home: Path, spec: SessionSpec, runs: list[RunSpec]) -> SessionPaths:
-    """Make the folder of a new session with its runs, ready for a supervisor.
+    """Make the folder of a new session with its runs, ready for a supervisor; it is seen once it is whole.
 
     Raises:
         SessionError: the home folder cannot be written, or the disk has no room.
     """
     prepare_home(home)
     session = SessionPaths(home / "sessions" / spec.id)
+    making = SessionPaths(session.folder.with_name(f".{spec.id}"))
     try:
-        make_folder(session.folder)
-        make_folder(session.commands)
-        make_folder(session.runs)
+        make_folder(making.folder)
+        make_folder(making.commands)
+        make_folder(making.runs)
         for run in runs:
-            add_run(session, run)
-        write_document(session.spec, spec)
+            add_run(making, run)
+        write_document(making.spec, spec)
+        making.folder.rename(session.folder)
     except OSError as error:
         raise SessionError(
             f"The session {session.folder} cannot be written ({error.strerror})."
         ) from None
+    finally:
+        shutil.rmtree(making.folder, ignore_errors=True)
     return session
 
 

@@ -145,6 +145,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
         origin: the file or folder that is watched, or the script that records; empty: a preset of ours.
         builder: `module:function` that builds model, data and optimizer anew for probes and proofs;
             empty: none was handed over.
+        undecayed: names of weights that weight decay leaves alone, in what `builder` builds.
     """
 
     id: str
@@ -167,6 +168,7 @@ class RunSpec(Struct, frozen=True, kw_only=True):
     recorded: dict[str, Any] = field(default_factory=dict)
     origin: str = ""
     builder: str = ""
+    undecayed: list[str] = []
     schema: int = SCHEMA
 
 

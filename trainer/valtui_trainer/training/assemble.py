@@ -176,6 +176,5 @@ def build_replica(
 ) -> Replica:
     """Return one seed of `spec`, ready to train."""
     model = build_model(spec, seed, material.shape, material.classes)
-    return Replica(
-        seed, model, spec.preset, build_augmentation(spec.preset.augmentation), device, log_every
-    )
+    augmentation = build_augmentation(spec.preset.augmentation)
+    return Replica(seed, model, spec.preset, augmentation, device, log_every, tuple(spec.undecayed))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,11 +14,23 @@ from valtui_trainer.training.optimizers import SGD, Adam, AdamW
 
 
 def build_optimizer(
-    parameters: Iterable[nn.Parameter], preset: Preset, device: torch.device
+    parameters: Iterable[nn.Parameter],
+    preset: Preset,
+    device: torch.device,
+    undecayed: Sequence[nn.Parameter] = (),
 ) -> torch.optim.Optimizer:
-    """Return the preset's optimizer; fused, so that a step is one kernel and never waits for the host."""
+    """Return the preset's optimizer; fused, so that a step is one kernel and never waits for the host.
+
+    Those of the parameters that are `undecayed` are a second group, which weight decay leaves alone.
+    """
     settings = preset.optimizer
-    kept = [parameter for parameter in parameters if parameter.requires_grad]
+    kept: Any = [parameter for parameter in parameters if parameter.requires_grad]
+    if undecayed:
+        alone = {id(parameter) for parameter in undecayed}
+        kept = [
+            {"params": [one for one in kept if id(one) not in alone]},
+            {"params": [one for one in kept if id(one) in alone], "weight_decay": 0.0},
+        ]
     if settings.name == "sgd":
         return SGD(
             kept,

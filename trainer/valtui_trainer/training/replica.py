@@ -35,6 +35,7 @@ class Replica:
         seed: what all its generators are derived from.
         model: the network, in channels_last on the device.
         optimizer: of its trained weights.
+        undecayed: names of weights that weight decay leaves alone.
         indices: the order of its epoch (n,), where the data want their indices.
         losses: of the steps since the last record, in its first `open_steps` places; on the device.
         open_steps: how many there are.
@@ -49,12 +50,15 @@ class Replica:
         augmentation: Augmentation,
         device: torch.device,
         log_every: int,
+        undecayed: tuple[str, ...] = (),
     ) -> None:
         """Take `model`, whose weights were drawn under this seed, into training."""
         self.seed = seed
         replace_dropout(model)
         self.model = model.to(device)
-        self.optimizer = build_optimizer(self.model.parameters(), preset, device)
+        self.undecayed = undecayed
+        left_alone = [self.model.get_parameter(name) for name in undecayed]
+        self.optimizer = build_optimizer(self.model.parameters(), preset, device, left_alone)
         self.preset = preset
         self.augmentation = augmentation
         self.device = device
@@ -231,6 +235,7 @@ class Replica:
             self.augmentation,
             self.device,
             log_every,
+            self.undecayed,
         )
 
     def copied_model(self, instead: dict[int, object]) -> nn.Module:

@@ -59,7 +59,12 @@ class Stacked(Ensemble):
         self._trained = [weights for weights in self._weights.values() if weights.requires_grad]
         self._optimizer = SharedOptimizer(
             [replica.optimizer for replica in self.replicas],
-            build_optimizer(self._trained, first.preset, first.device),
+            build_optimizer(
+                self._trained,
+                first.preset,
+                first.device,
+                [self._weights[name] for name in first.undecayed],
+            ),
         )
         self._buffers = {
             name: stacked([m.get_buffer(name) for m in models])

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
+import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from valtui_trainer.session.built import BUILDING
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.session.safe import safe
+from valtui_trainer.training.built.batches import logits_of
 from valtui_trainer.training.data.errors import DataError
 from valtui_trainer.training.models import ModelError, fit_settings, reason
 
@@ -87,11 +89,20 @@ def checked(made: Any, shown: str) -> BuiltParts:
 def built_model(spec: RunSpec) -> nn.Module:
     """Return a copy of the model that was built, with the dropout and BatchNorm momentum of `spec`.
 
+    It gives logits alone, also where what was built gives them among other things.
+
     Raises:
         ModelError: it cannot be built, or has no such layers.
     """
     model = copy.deepcopy(parts_of(spec).model)
+    model.register_forward_hook(logits_alone)
     return fit_settings(model, spec.preset.model, insert=False)
+
+
+def logits_alone(model: nn.Module, inputs: Any, output: Any) -> torch.Tensor:
+    """Return the logits that a model's output holds, as a hook on its forward."""
+    del model, inputs
+    return logits_of(output)
 
 
 def size_of(loader: DataLoader[Any]) -> int:
