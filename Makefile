@@ -12,10 +12,10 @@ demo: $(STAMP)
 	else exec $(BIN)/valtui run batch-size --epochs 1 --plain; fi
 
 test: $(STAMP) lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-fast: $(STAMP)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 lint: $(STAMP)
 	@$(BIN)/ruff check --quiet .

@@ -12,6 +12,16 @@ from support.open_files import close_all
 from support.real_runs import kill_all
 from support.tiny import write_digits, write_presets
 
+TRAIN = frozenset({"end_to_end", "faults", "foreign", "recorder", "supervise", "training"})
+"""Folders whose tests train."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests that train follow one another, where several processes share the tests; and those of a file."""
+    for item in items:
+        trains = item.path.parent.name in TRAIN or "digits" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("train" if trains else str(item.path)))
+
 
 @pytest.fixture(autouse=True)
 def close_files() -> Iterator[None]:
