@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable
 
 from screens.conftest import PRESETS, Recorded, sees, until
+from screens.conftest import shown as drawn
 from session.test_locks import first_word, holding
 from support.commands import wait_until
 from valtui import texts
@@ -17,8 +18,9 @@ from valtui.screens import sessions as screen
 from valtui.screens.live import LiveScreen
 from valtui.screens.sessions import SessionsScreen
 from valtui.widgets.key_line import KeyLine
+from valtui_trainer.session.about import write_about
 from valtui_trainer.session.layout import SessionPaths
-from valtui_trainer.session.listing import session_size
+from valtui_trainer.session.listing import session_size, summaries
 
 AppMaker = Callable[..., ValtuiApp]
 Maker = Callable[..., Recorded]
@@ -51,6 +53,25 @@ async def test_shows_when_what_state_presets_progress_and_size(
 
         text = await sees(pilot, "2026-01-02 03:04:05", "running", "50 %", "kB")
         assert "batch-32, batch-128, batch-512" in text
+
+
+async def test_rows_that_are_drawn_as_soon_as_they_are_there_are_drawn_whole(
+    app: AppMaker, running: Recorded
+) -> None:
+    name = "a name that is longer than any cell was before"
+    async with app().run_test(size=(160, 40), notifications=True) as pilot:
+        await table_of_sessions(pilot)
+        await sees(pilot, "kB")
+        table, shown = pilot.app.screen.query_one(DataTable), pilot.app.screen
+        assert isinstance(shown, SessionsScreen)
+        write_about(running.paths, name=name)
+
+        found = summaries(shown._home)
+        shown._show(found, [session_size(found[0].paths)])
+        table.render_lines(table.size.region)  # before the table has come to itself
+
+        await pilot.pause()
+        assert name in drawn(pilot.app)
 
 
 async def test_enter_opens_a_session(app: AppMaker, running: Recorded) -> None:

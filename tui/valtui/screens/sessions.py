@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -103,7 +104,10 @@ class SessionsScreen(SizedScreen[None]):
         self._rows = rows
         table = self.query_one(DataTable)
         row = max(0, min(table.cursor_row, len(rows) - 1))  # where a deleted session was
-        table.clear()
+        table.clear(columns=True)
+        # Widths of our own: the table finds its own later, and keeps lines that were drawn before.
+        for column in zip(COLUMNS, *rows, strict=True):
+            table.add_column(column[0], width=max(map(cell_len, column)))
         for cells in rows:
             table.add_row(*(Text(cell) for cell in cells))
         names = [summary.paths.id for summary in found]
