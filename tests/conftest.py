@@ -12,15 +12,16 @@ from support.open_files import close_all
 from support.real_runs import kill_all
 from support.tiny import write_digits, write_presets
 
-TRAIN = frozenset({"end_to_end", "faults", "foreign", "recorder", "supervise", "training"})
-"""Folders whose tests train."""
+TRAIN = frozenset({"end_to_end", "faults", "recorder", "supervise"})
+"""Folders whose tests start trainers, as those do that ask for a `place`."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let tests that train follow one another, where several processes share the tests; and those of a file."""
+    """Where processes share the tests: no two trainers at once, and the tests of a file together."""
     for item in items:
-        trains = item.path.parent.name in TRAIN or "digits" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("train" if trains else str(item.path)))
+        trains = item.path.parent.name in TRAIN or "place" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("train" if trains else item.path.stem))
 
 
 @pytest.fixture(autouse=True)
