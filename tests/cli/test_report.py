@@ -215,12 +215,12 @@ def test_seeds_have_bands_and_many_runs_have_their_names(home: Path, tmp_path: P
 
 def test_a_page_does_not_tell_where_files_lie(home: Path, tmp_path: Path) -> None:
     presets = {
-        "one": Preset(data="/home/somebody/photos"), "two": Preset(data="/home/somebody/digits.npz"),
+        "one": Preset(data="/home/some body/photos"), "two": Preset(data="/home/somebody/digits.npz"),
     }  # fmt: skip
     session, writers = make_session(home, presets)
     spec = read_document(session.spec, SessionSpec)
     assert spec is not None
-    command = ["valtui", "run", "one", "--home", str(home), "--set", "data=/home/somebody/photos"]
+    command = ["valtui", "run", "one", "--home", str(home), "--set", "data=/home/some body/photos"]
     write_document(session.spec, replace(spec, command=command))
     writers[0].finish("failed", 390, reason="FileNotFoundError: /home/somebody/photos/1.png")
     write_about(session, name="on /mnt/a", note="all of /mnt/a/b/ is gone")
@@ -229,6 +229,7 @@ def test_a_page_does_not_tell_where_files_lie(home: Path, tmp_path: Path) -> Non
 
     assert str(home) not in written
     assert "somebody" not in written
+    assert "some body" not in written
     for told in ("--set data=photos", "digits.npz", "FileNotFoundError: 1.png"):
         assert told in written
     for own in ("on /mnt/a", "all of /mnt/a/b/ is gone"):

@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from support.commands import valtui, wait_until
+from support.commands import probed_by_command, valtui, wait_until
 from support.recorded import Loop, recording
 from valtui.cli.main import main
 from valtui_trainer import Recorder
@@ -130,15 +130,11 @@ def test_probe_and_proof_work_as_for_runs_of_ours(script: Path, home: Path, tmp_
     trained(script)
     session, run, _ = the_run(home)
 
-    probed = json.loads(
-        valtui(
-            "probe", session.id, run.id, "--arms", "learning-rate-half,weight-decay-off,dropout-off",
-            "--replicas", "4", "--evaluations", "6", "--json", cwd=tmp_path,
-        ).stdout
-    )  # fmt: skip
+    arms = ("learning-rate-half", "weight-decay-off", "dropout-off")
+    probed = probed_by_command(session.id, run.id, *arms, evaluations=6, cwd=tmp_path)
     assert probed["state"] == "DONE", probed
     look = probed["looks"][-1]
-    assert {one["arm"] for one in look} == {"learning-rate-half", "weight-decay-off", "dropout-off"}
+    assert {one["arm"] for one in look} == set(arms)
     assert all(one["left"] is not None and one["replicas"] == 4 for one in look)
 
     valtui("prove", session.id, run.id, "learning-rate-half", "--detach", cwd=tmp_path)
@@ -229,6 +225,7 @@ def with_optimizer(make: Callable[[Any], torch.optim.Optimizer]) -> Change:
         (with_optimizer(lambda model: torch.optim.Adam(model.parameters(), amsgrad=True)), "its optimizer sets amsgrad"),
         (with_optimizer(lambda model: torch.optim.SGD(list(model.parameters())[:2], 0.1)), "does not hold all weights"),
         (lambda loop: {"steps_per_epoch": None}, "was not told steps_per_epoch"),
+        (lambda loop: {"steps_per_epoch": len(loop.train_loader) // 2}, "takes 2 batches together"),
         (lambda loop: {"optimizer": None}, "has seen too little yet"),
         (lambda loop: {"train_loader": None}, "was given no train_loader"),
         (lambda loop: {"train_loader": in_batches_of_its_own(loop)}, "is a DataLoader with a batch_size"),
@@ -254,6 +251,15 @@ def test_what_cannot_be_tried_says_so_and_the_loop_goes_on(
         loop.run(2, each)
 
     assert words in refusal(home, capsys)
+
+
+def test_of_a_training_in_several_processes_nothing_is_tried(
+    script: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    trained(script)
+
+    assert "it trains in several processes at once" in refusal(home, capsys)
 
 
 def test_a_function_that_no_other_process_finds_is_refused_at_once(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import subprocess
 import sys
 import textwrap
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commands import valtui
+from support.commands import probed_by_command
 from valtui_trainer.session.built import as_tried
 from valtui_trainer.session.checkpoints import checkpoints_of
 from valtui_trainer.session.history import History, read_history
@@ -225,11 +224,7 @@ def test_with_a_function_that_builds_it_a_training_of_hugging_face_is_probed(
     assert tried.undecayed == ["conv.bias", "norm.weight", "norm.bias", "head.bias"]
     assert (tried.preset.batch_size, tried.preset.eval_every) == (8, 0.5)
     assert history.starts[-1].steps_per_epoch == 4
-    probed = json.loads(
-        valtui(
-            "probe", session.id, spec.id, "--arms", "learning-rate-half,weight-decay-off",
-            "--replicas", "4", "--evaluations", "4", "--json", cwd=tmp_path,
-        ).stdout
-    )  # fmt: skip
+    arms = ("learning-rate-half", "weight-decay-off")
+    probed = probed_by_command(session.id, spec.id, *arms, evaluations=4, cwd=tmp_path)
     assert probed["state"] == "DONE", probed
-    assert {one["arm"] for one in probed["looks"][-1]} == {"learning-rate-half", "weight-decay-off"}
+    assert {one["arm"] for one in probed["looks"][-1]} == set(arms)

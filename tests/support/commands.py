@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 VALTUI = ["-m", "valtui.cli.main"]
 
@@ -29,6 +31,18 @@ def valtui(
     if check is not None:
         assert done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def probed_by_command(
+    session: str, run: str, *arms: str, evaluations: int, cwd: Path
+) -> dict[str, Any]:
+    """Probe `arms` of a run with four replicas each; return what `valtui probe --json` prints."""
+    done = valtui(
+        "probe", session, run, "--arms", ",".join(arms), "--replicas", "4",
+        "--evaluations", str(evaluations), "--json", cwd=cwd,
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60.0, what: str = "") -> None:

@@ -42,7 +42,8 @@ def test_a_run_that_gets_worse_is_done_early_and_says_why(home: Path, digits: Pa
     assert final.step < history.starts[-1].total_steps
     assert told.step == final.step == history.val[-1][1].step
     assert final.reason == told.message
-    assert f"early at epoch {final.epoch:.3g}: 3 evaluations in a row were worse" in told.message
+    assert f"Stopped early at epoch {final.epoch:.3g}: " in told.message
+    assert "3 evaluations in a row were worse than that of epoch" in told.message
     assert final.test_loss is not None
     assert final.best_step is not None
     assert final.best_step < final.step

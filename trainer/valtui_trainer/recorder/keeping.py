@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import statistics
 import time
 from typing import Any
@@ -157,6 +158,11 @@ def why_not(
         return "evaluate() was given no train_loader that is a DataLoader with a batch_size."
     if not steps_per_epoch:
         return "Recorder() was not told steps_per_epoch, which evaluations are counted by."
+    together = round(len(train_loader) / steps_per_epoch)
+    if together > 1:
+        return f"each of its steps takes {together} batches together; probes and proofs take one."
+    if os.environ.get("WORLD_SIZE", "1") not in ("", "1"):
+        return "it trains in several processes at once; probes and proofs train in one."
     if not group["lr"] > 0:
         return "the learning rate of its optimizer is 0."
     return ""

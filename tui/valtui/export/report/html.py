@@ -17,13 +17,22 @@ LONGEST = 20_000
 FOLDERS = re.compile(r"(?<![^\s=,:;\"'(\[])(?:~[\w.-]*)?/(?:[^\s=,:;\"'()\[\]/]+/)+")
 """The folders before a name, as a path of this machine has them."""
 
+PATH = re.compile(r"(?P<key>[\w.-]+=)?(?:~[\w.-]*)?/[^:\n]*?(?P<last>[^/:\n]+)/?")
+"""A text that is one path and nothing else, spaces and all, or one that a key is set to."""
+
 WRITTEN = frozenset({"name", "note"})
 BREAKS = re.compile("[<>&\u2028\u2029]")
 
 
 def text(words: str) -> str:
     """Return `words` to be shown, of paths the last name alone: a page is handed on."""
-    return as_written(FOLDERS.sub("", words))
+    return as_written(last_names(words))
+
+
+def last_names(words: str) -> str:
+    """Return `words` with the last names alone of the paths in them."""
+    whole = PATH.fullmatch(words)
+    return f"{whole['key'] or ''}{whole['last']}" if whole else FOLDERS.sub("", words)
 
 
 def as_written(words: str) -> str:
@@ -34,7 +43,7 @@ def as_written(words: str) -> str:
 def without_folders(content: Any) -> Any:
     """Return a document whose texts tell of paths the last name alone; a person's own stay as they are."""
     if isinstance(content, str):
-        return FOLDERS.sub("", content)
+        return last_names(content)
     if isinstance(content, dict):
         return {
             key: value if key in WRITTEN else without_folders(value)

@@ -16,6 +16,7 @@ from valtui.export.report.html import (
     drawing,
     figure,
     json_block,
+    last_names,
     listed,
     table,
     text,
@@ -183,7 +184,7 @@ def machine(content: Content) -> str:
     spec = content.feed.spec
     facts: list[tuple[str, str]] = [
         ("session", spec.id),
-        ("command", " ".join(spec.command)),
+        ("command", " ".join(map(last_names, spec.command))),
         ("versions", ", ".join(f"{name} {version}" for name, version in spec.versions.items())),
     ]
     for run in content.feed.runs:
@@ -193,7 +194,7 @@ def machine(content: Content) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in start.versions.items())
         shape = "×".join(map(str, start.image_shape))
         data = (
-            f"{start.data_source}: {start.train_size:,} training, {start.val_size:,} validation images, "
+            f"{last_names(start.data_source)}: {start.train_size:,} training, {start.val_size:,} validation images, "
             f"{shape}, {start.classes} classes; data {start.data_digest}, split {start.split_digest}"
             if start.data_source
             else ""
