@@ -147,6 +147,7 @@ def test_causes_are_ranked_and_remedies_and_descriptions_are_not(
         (1, "Not enough evidence yet: 1 evaluation."),
         (7, "Not enough evidence yet: 7 evaluations."),
         (12, "of the 8 degrees of freedom"),
+        (17, "17 evaluations give 7.9 of the 8 degrees of freedom"),
     ],
 )
 def test_few_evaluations_give_no_cause(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from valtui import texts
@@ -160,8 +161,9 @@ def not_enough(evidence: Evidence, looked_at: int) -> str:
             f"Intervals begin at {FEWEST_EVALUATIONS}, a verdict at {ENOUGH_EVALUATIONS} evaluations "
             "of one seed."
         )
+    degrees = math.floor(10 * volatility.degrees) / 10  # rounded up, too few would look enough
     return (
-        f"Not enough evidence yet: {volatility.points} evaluations give {volatility.degrees:.1f} of the "
+        f"Not enough evidence yet: {volatility.points} evaluations give {degrees:.1f} of the "
         f"{ENOUGH_DEGREES:.0f} degrees of freedom that a verdict needs; the loss moves by "
         f"{texts.percent(volatility)} an evaluation so far."
     )
