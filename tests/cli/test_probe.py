@@ -240,6 +240,16 @@ def test_a_plan_names_who_else_is_on_the_gpu_and_not_the_runs_of_the_session(
     assert proof_offer(plan, None).notes == plan.notes
 
 
+def test_of_a_run_that_another_program_trains_it_is_said_that_it_does(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, (writer,) = make_session(home, {"one": Preset()}, steps=100)
+    writer.run.spec.write_bytes(msgspec.json.encode(replace(writer.spec, source="watch")))
+
+    assert main(["probe", "--plan"]) == 2
+    assert "Nothing can be probed on one: another program trains" in capsys.readouterr().err
+
+
 def test_where_the_budget_is_short_fewer_replicas_are_planned_and_it_is_said(
     trained: RunPaths, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

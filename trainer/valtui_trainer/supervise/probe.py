@@ -215,6 +215,9 @@ def refuse_arms(spec: RunSpec, start: Start, arms: Sequence[str]) -> None:
     Raises:
         PresetError: saying which, and why.
     """
+    elsewhere = why_no_trial(spec)
+    if not arms and elsewhere:
+        raise PresetError(f"Nothing can be probed on {spec.id}: {elsewhere}")
     if not arms:
         raise PresetError("No arm applies to this run: there is nothing to compare its base with.")
     for arm in arms:
