@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from textual import pilot as textual_pilot
 from textual._wait import wait_for_idle
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from support import sessions
 from support.sessions import RunWriter, begin_attempt, new_session
@@ -36,6 +37,8 @@ PRESETS = {
 }
 TRAINER = 4242
 LONGEST_PAUSE = 0.1
+
+ScreenType = TypeVar("ScreenType", bound=Screen[Any])
 
 
 @dataclass
@@ -184,6 +187,18 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: flo
             return
         assert time.monotonic() < deadline, "the screen still shows\n" + shown(pilot.app)
         await pilot.pause(0.02)
+
+
+async def arrives(pilot: Pilot[Any], kind: type[ScreenType]) -> ScreenType:
+    """Wait until the topmost screen is a `kind` with all its widgets, and return it."""
+
+    def there() -> bool:
+        return isinstance(pilot.app.screen, kind) and pilot.app.screen.is_mounted
+
+    await until(pilot, there)
+    screen = pilot.app.screen
+    assert isinstance(screen, kind)
+    return screen
 
 
 async def sees(pilot: Pilot[Any], *texts: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from msgspec import json as msgspec_json
 from textual.pilot import Pilot
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from screens.test_causes import CLASSES, SAMPLES, causes_screen
 from screens.test_keys import toasts
 from screens.test_live import live_screen
@@ -299,12 +299,12 @@ async def test_a_probe_is_cancelled_after_asking(app: AppMaker, probed: Recorded
         await pilot.press("p")
         await until(pilot, lambda: "A probe of one is under way" in toasts(pilot))
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+        await arrives(pilot, AskScreen)
         await pilot.press("n")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert probed.commands == []
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+        await arrives(pilot, AskScreen)
         await pilot.press("y")
         await until(pilot, lambda: probed.commands)
 
@@ -330,7 +330,7 @@ async def test_p_says_cost_time_and_effect_and_probes_the_row_first(
         screen = await ready(pilot)
         screen._select("adam-epsilon")
         await pilot.press("p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+        await arrives(pilot, PlanDialog)
 
         text = within(pilot, ".plan")
         assert "Probe one?" in text
@@ -358,7 +358,7 @@ async def test_the_arm_alone_can_be_chosen_instead(app: AppMaker, trained: Recor
         screen = await ready(pilot)
         screen._select("learning-rate-half")
         await pilot.press("p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+        await arrives(pilot, PlanDialog)
         await pilot.press("tab")
         await until(
             pilot, lambda: "the run as it is, and with half the learning rate " in shown(pilot.app)
@@ -376,10 +376,10 @@ async def test_on_another_row_p_asks_which_arm(app: AppMaker, trained: Recorded)
         screen = await ready(pilot)
         screen._select("larger-validation")
         await pilot.press("p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseScreen))
+        await arrives(pilot, ChooseScreen)
         await sees(pilot, "Probe which arm of one?", "not offered: model.dropout is 0.")
         await pilot.press(*"batch-size-q", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+        await arrives(pilot, PlanDialog)
         assert "and with four times the batch size" in shown(pilot.app)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
@@ -391,7 +391,7 @@ async def test_A_probes_all_arms_that_apply(app: AppMaker, trained: Recorded) ->
     async with app(trained).run_test(size=(120, 40), notifications=True) as pilot:
         await ready(pilot)
         await pilot.press("A")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+        await arrives(pilot, PlanDialog)
         assert "tab" not in shown(pilot.app)
         await pilot.press("y")
         await until(pilot, lambda: trained.commands)
@@ -409,7 +409,7 @@ async def test_without_a_checkpoint_the_refusal_is_a_sentence_and_nothing_is_lef
     async with app(probed).run_test(size=(120, 40), notifications=True) as pilot:
         await ready(pilot)
         await pilot.press("A")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+        await arrives(pilot, PlanDialog)
         await pilot.press("y")
 
         await until(pilot, lambda: "one has no checkpoint yet" in toasts(pilot))
@@ -446,7 +446,7 @@ async def test_P_says_what_was_predicted_and_queues_arm_and_control_beside(
         screen = await ready(pilot)
         screen._select("learning-rate-half")
         await pilot.press("P")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+        await arrives(pilot, PlanDialog)
         text = within(pilot, ".plan")
         assert "Prove with half the learning rate on one?" in text
         assert "53 % [40, 71] of the volatility left, by the probe" in text
@@ -473,7 +473,7 @@ async def test_P_on_a_lens_row_proves_its_remedy_with_what_the_lens_promised(
         screen = await ready(pilot)
         screen._select("exact-batchnorm")
         await pilot.press("P")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+        await arrives(pilot, PlanDialog)
 
         text = within(pilot, ".plan")
         assert "Prove exact BatchNorm statistics on one?" in text
@@ -490,7 +490,7 @@ async def test_of_a_set_that_is_larger_and_not_far_larger_a_lens_promises_nothin
         screen = await ready(pilot)
         screen._select("larger-validation")
         await pilot.press("P")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog))
+        await arrives(pilot, PlanDialog)
 
         text = within(pilot, ".plan")
         assert "Prove the whole validation set on one?" in text

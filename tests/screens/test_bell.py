@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from valtui.app import ValtuiApp
 from valtui.screens.live import LiveScreen
 from valtui_trainer.session.config import config_path
@@ -29,9 +29,7 @@ async def test_the_end_of_a_run_rings_where_that_is_wanted(
     monkeypatch.setattr(ValtuiApp, "bell", lambda self: rung.append(True))
     async with app(running).run_test(size=(120, 40), notifications=True) as pilot:
         screen = pilot.app.screen
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
-        screen = pilot.app.screen
-        assert isinstance(screen, LiveScreen)
+        screen = await arrives(pilot, LiveScreen)
         if wanted:
             await until(pilot, lambda: screen._watcher is not None)
         running.end("batch-32")
@@ -46,7 +44,7 @@ async def test_the_end_of_a_run_rings_where_that_is_wanted(
 async def test_theme_and_palette_of_the_user_hold(app: MakeApp, ended: Recorded) -> None:
     configure('theme = "nord"\npalette = "grey"\n')
     async with app(ended).run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         assert pilot.app.theme == "nord"
         chart = pilot.app.screen.query_one("#val")
         colour = chart.get_component_styles("chart--series-1").color

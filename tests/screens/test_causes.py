@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from screens.test_live import live_screen
 from support.diagnosed import LENSES, NO_BATCHNORM, describe_split, evaluations, tell
 from valtui.app import ValtuiApp
@@ -61,9 +61,7 @@ async def causes_screen(pilot: Pilot[Any], live: bool = True) -> CausesScreen:
     if live:
         await live_screen(pilot)
         await pilot.press("c")
-    await until(pilot, lambda: isinstance(pilot.app.screen, CausesScreen))
-    screen = pilot.app.screen
-    assert isinstance(screen, CausesScreen)
+    screen = await arrives(pilot, CausesScreen)
     await until(pilot, lambda: screen._shown is not None and screen.selected)
     await pilot.pause()
     return screen
@@ -264,7 +262,7 @@ async def test_nothing_is_measured_or_drawn_below_another_screen(
     async with app(diagnosed).run_test(size=(120, 40), notifications=True) as pilot:
         screen = await causes_screen(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ExplainScreen))
+        await arrives(pilot, ExplainScreen)
         before = screen._shown
         evaluations(diagnosed.writers["one"], range(410, 431, 10))
         await until(pilot, lambda: len(screen.feed.runs[0].seeds[0].val) == 43)

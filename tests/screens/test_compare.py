@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from screens.test_keys import toasts
 from screens.test_live import live_screen
 from support.pairs import begin_run, describe_set, levels_of, log_levels
@@ -139,7 +139,7 @@ async def compare_screen(pilot: Pilot[Any], *texts: str) -> str:
 
 async def question(pilot: Pilot[Any]) -> str:
     """Wait for a question, and return it in one line."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+    await arrives(pilot, AskScreen)
     asked = pilot.app.screen.query(".dialog-title").first(Static)
     return str(asked.content)
 
@@ -256,7 +256,7 @@ async def test_plus_twice_starts_the_seeds_once(
         await question(pilot)
         await pilot.press("y")
         await until(pilot, lambda: session.commands == ["start a+seeds-2"])
-        await until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
+        await arrives(pilot, CompareScreen)
         await pilot.press("plus")
 
         await sees(pilot, "a+seeds-2 is about to start.")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from valtui.app import ValtuiApp
 from valtui.screens.edit import EditScreen
 from valtui.screens.live import LiveScreen
@@ -42,7 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
 
 async def opened(pilot: Pilot[Any]) -> None:
     """Open the settings of the focused run."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+    await arrives(pilot, LiveScreen)
     await pilot.press("e")
     await sees(pilot, "Settings of batch-32", "differs: in nothing yet")
 
@@ -89,7 +89,7 @@ async def test_what_cannot_be_is_said_while_it_is_written(
         await pilot.press(*["backspace"] * 20, *"colour")
         await sees(pilot, "no setting has that name")
         await pilot.press("escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
     assert asked == []
 
 
@@ -137,7 +137,7 @@ async def test_home_edits_the_preset_under_the_cursor(
         presets = pilot.app.screen.query_one("#presets")
         presets.focus()
         await pilot.press("home", "e")
-        await until(pilot, lambda: isinstance(pilot.app.screen, EditScreen))
+        await arrives(pilot, EditScreen)
         await change(pilot, "epochs", "3")
         await pilot.press("enter")
         await sees(pilot, "differs: epochs")
@@ -154,7 +154,7 @@ async def test_a_run_of_another_program_has_no_settings_to_change(
     spec = msgspec.json.decode(path.read_bytes(), type=RunSpec)
     path.write_bytes(msgspec.json.encode(msgspec.structs.replace(spec, source="recorder")))
     async with app(ended).run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await pilot.press("e")
         await sees(pilot, "batch-32 is recorded by")
         assert "Settings of" not in shown(pilot.app)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from screens.conftest import Recorded, sees, until
+from screens.conftest import Recorded, arrives, sees, until
 from support.fluctuating import losses_of, write_run
 from valtui.app import ValtuiApp
 from valtui.screens.live import LiveScreen
@@ -49,7 +49,7 @@ async def test_f_draws_the_panels_of_the_live_screen(
     app: MakeApp, ended: Recorded, here: Path
 ) -> None:
     async with app(ended).run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await pilot.press("f")
         await sees(pilot, "Pictures in", "batch-size-val-loss.svg, .png")
         said = sound(here, 3)
@@ -63,7 +63,7 @@ async def test_f_draws_the_comparison_and_the_causes(
     app: MakeApp, ended: Recorded, here: Path
 ) -> None:
     async with app(ended).run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await pilot.press("v")
         await sees(pilot, "ratio")
         await pilot.press("f")
@@ -83,7 +83,7 @@ async def test_f_draws_what_would_be_left_of_the_volatility(
         paths: SessionPaths = session
 
     async with app(Opened()).run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await pilot.press("c")
         await sees(pilot, "with a far larger validation set", "checks, overfitting")
         await pilot.press("f")
@@ -98,7 +98,7 @@ async def test_where_the_current_folder_is_closed_pictures_go_to_the_home(
 ) -> None:
     here.chmod(0o500)
     async with app(ended).run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await pilot.press("f")
         await sees(pilot, "Pictures in")
         sound(home / "pictures", 3)
@@ -108,7 +108,7 @@ async def test_where_the_current_folder_is_gone_pictures_go_to_the_home(
     app: MakeApp, ended: Recorded, here: Path, home: Path
 ) -> None:
     async with app(ended).run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         here.rmdir()
         await pilot.press("f")
         await sees(pilot, "Pictures in")
@@ -117,7 +117,7 @@ async def test_where_the_current_folder_is_gone_pictures_go_to_the_home(
 
 async def test_y_copies_and_shows_the_command(app: MakeApp, ended: Recorded) -> None:
     async with app(ended).run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await pilot.press("2", "y")
         await sees(pilot, "valtui run batch-128")
         assert pilot.app.clipboard.startswith("valtui run batch-128 --set ")

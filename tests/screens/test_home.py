@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import OptionList
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from valtui.app import ValtuiApp
 from valtui.screens.live import LiveScreen
 from valtui_trainer.presets.types import Preset
@@ -105,7 +105,7 @@ async def test_enter_opens_a_session_and_escape_returns(app: AppMaker, running: 
         await sees(pilot, "RUNNING")
 
         await pilot.press("tab", "tab", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await sees(pilot, "validation loss", "batch-512")
         await pilot.press("escape")
 
@@ -148,7 +148,7 @@ async def test_enter_on_a_study_starts_it_and_shows_it(
         await sees(pilot, "augmentation-off")
         await pilot.press("enter")
 
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await sees(pilot, "augmentation-on", "queued")
 
 

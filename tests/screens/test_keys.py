@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from screens.test_live import live_screen
 from valtui.app import ValtuiApp
 from valtui.keys import KEYS, Key, bindings, user_keymap
@@ -137,7 +137,7 @@ async def test_help_lists_every_key(app: AppMaker) -> None:
     async with app().run_test(size=(120, 120)) as pilot:
         await sees(pilot, "studies")
         await pilot.press("question_mark")
-        await until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
+        await arrives(pilot, HelpScreen)
 
         text = "".join(
             str(static.content)

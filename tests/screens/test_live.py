@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-from screens.conftest import PRESETS, Recorded, sees, shown, until
+from screens.conftest import PRESETS, Recorded, arrives, sees, shown, until
 from valtui.app import ValtuiApp
 from valtui.screens.live import LiveScreen
 from valtui.widgets.chart import Chart
@@ -28,9 +28,7 @@ def braille(text: str) -> int:
 
 async def live_screen(pilot: Pilot[str]) -> LiveScreen:
     """Wait until the live screen has drawn its figures."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
-    screen = pilot.app.screen
-    assert isinstance(screen, LiveScreen)
+    screen = await arrives(pilot, LiveScreen)
     await until(pilot, lambda: screen.figures or screen.feed.gone)
     await pilot.pause()
     return screen

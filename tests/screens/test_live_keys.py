@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from textual.widgets import OptionList
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from screens.test_live import live_screen
 from valtui.app import ValtuiApp
 from valtui.screens.asking import AskScreen, ChooseScreen
@@ -313,7 +313,7 @@ async def test_enter_starts_a_further_preset_into_the_session(
     async with app(running).run_test(size=(120, 40), notifications=True) as pilot:
         await live_screen(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseScreen))
+        await arrives(pilot, ChooseScreen)
         choices = pilot.app.screen.query_one(OptionList)
         choices.highlighted = choices.get_option_index("dropout-25")
         await pilot.press("enter")
@@ -332,7 +332,7 @@ async def test_a_further_preset_that_cannot_start_says_why(
     async with app(running).run_test(size=(120, 40), notifications=True) as pilot:
         await live_screen(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChooseScreen))
+        await arrives(pilot, ChooseScreen)
         await pilot.press("enter")
 
         await sees(pilot, "The model does not fit.")
@@ -356,9 +356,9 @@ async def test_enter_answers_yes_and_any_other_way_out_is_no(
 
         for key in ("escape", "q", "n"):
             await pilot.press("s")
-            await until(pilot, lambda: isinstance(pilot.app.screen, AskScreen))
+            await arrives(pilot, AskScreen)
             await pilot.press(key)
-            await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+            await arrives(pilot, LiveScreen)
 
         assert running.commands == []
 

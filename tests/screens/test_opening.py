@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from support.broken_reads import BrokenReads
 from support.sessions import train_record
 from valtui import curves
@@ -53,9 +53,7 @@ def first_look(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int, int]]:
 
 async def live(pilot: Pilot[str]) -> LiveScreen:
     """Wait for the live screen."""
-    await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
-    assert isinstance(pilot.app.screen, LiveScreen)
-    return pilot.app.screen
+    return await arrives(pilot, LiveScreen)
 
 
 def drawn(screen: LiveScreen, what: str = "train_loss") -> int:

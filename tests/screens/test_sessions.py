@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable
 
-from screens.conftest import PRESETS, Recorded, sees, until
+from screens.conftest import PRESETS, Recorded, arrives, sees, until
 from screens.conftest import shown as drawn
 from session.test_locks import first_word, holding
 from support.commands import wait_until
@@ -81,7 +81,7 @@ async def test_enter_opens_a_session(app: AppMaker, running: Recorded) -> None:
 
         await pilot.press("enter")
 
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
 
 
 async def test_s_asks_then_stops_all_runs(app: AppMaker, running: Recorded) -> None:
@@ -191,7 +191,7 @@ async def test_d_asks_with_title_and_size_then_deletes(
         assert bytes_taken in text
         assert "cannot be undone" in " ".join(text.replace("│", " ").split())
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(pilot.app.screen, SessionsScreen))
+        await arrives(pilot, SessionsScreen)
         assert done.paths.spec.is_file()
         await pilot.press("d", "y")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from screens.conftest import Recorded, sees, shown, until
+from screens.conftest import Recorded, arrives, sees, shown, until
 from valtui.app import ValtuiApp
 from valtui.screens.live import LiveScreen
 from valtui_trainer.session.about import read_about, write_about
@@ -55,7 +55,7 @@ async def test_a_name_stands_at_the_head_of_the_live_screen_and_on_home(
 ) -> None:
     write_about(ended.paths, name="the calm one")
     async with app(ended).run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, LiveScreen))
+        await arrives(pilot, LiveScreen)
         await sees(pilot, "the calm one: Does a larger batch")
         await pilot.press("escape")
         await sees(pilot, "the calm one")

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.strip import Strip
 from textual.widgets import Static
 
-from screens.conftest import Recorded, shown, until
+from screens.conftest import Recorded, arrives, shown, until
 from screens.test_live import AppMaker, live_screen
 from valtui.screens.home import HomeScreen
 from valtui.widgets.compositor import CellUpdate
@@ -146,8 +146,7 @@ async def test_a_wide_character_is_sent_whole_or_not_at_all(app: AppMaker) -> No
     made = app()
 
     async with made.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: isinstance(pilot.app.screen, HomeScreen))
-        screen = pilot.app.screen
+        screen = await arrives(pilot, HomeScreen)
         screen.query_one("#title", Static).update("日本語日本語")
         await pilot.pause()
         screen._compositor._dirty_regions = {Region(4, 0, 2, 1)}
