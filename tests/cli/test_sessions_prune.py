@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,12 +53,17 @@ def new(home: Path) -> SessionPaths:
 
 
 @pytest.fixture
-def terminal(home: Path) -> Iterator[Terminal]:
-    """A person at a terminal who has asked to delete what is older than 30 days."""
+def ask(home: Path) -> Iterator[Callable[[], Terminal]]:
+    """A person asks, at a terminal, to delete what is older than 30 days."""
     arguments = ["-m", "valtui.cli.main", "sessions", "--prune", "30d"]
-    found = Terminal(arguments, 100, 24, VALTUI_HOME=str(home))
-    yield found
-    found.close()
+    with ExitStack() as stack:
+
+        def ask_now() -> Terminal:
+            terminal = Terminal(arguments, 100, 24, VALTUI_HOME=str(home))
+            stack.callback(terminal.close)
+            return terminal
+
+        yield ask_now
 
 
 def document(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
@@ -68,12 +73,13 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0)
 
 
 def test_on_a_terminal_it_shows_what_would_go_and_deletes_it_after_a_yes(
-    home: Path, terminal: Terminal
+    home: Path, ask: Callable[[], Terminal]
 ) -> None:
     sessions = [ended(home, OLD), ended(home, OLDER)]
     kept = new(home)
     total = size(sum(session_size(one) for one in sessions))
 
+    terminal = ask()
     terminal.read_until(lambda: "[y/N]" in terminal.text)
     for one in sessions:
         (line,) = (line for line in terminal.screen.display if one.id in line)
@@ -90,9 +96,12 @@ def test_on_a_terminal_it_shows_what_would_go_and_deletes_it_after_a_yes(
 
 
 @pytest.mark.parametrize("answer", ["\r", "n\r", "yess\r", "\x04", "\xff\r"])
-def test_anything_but_a_yes_deletes_nothing(home: Path, terminal: Terminal, answer: str) -> None:
+def test_anything_but_a_yes_deletes_nothing(
+    home: Path, ask: Callable[[], Terminal], answer: str
+) -> None:
     session = ended(home, OLD)
 
+    terminal = ask()
     terminal.read_until(lambda: "Delete 1 session, " in terminal.text)
     terminal.press(answer)
     terminal.read_until(lambda: "Nothing was deleted." in terminal.text)
@@ -101,9 +110,12 @@ def test_anything_but_a_yes_deletes_nothing(home: Path, terminal: Terminal, answ
     assert session.spec.is_file()
 
 
-def test_an_interrupt_at_the_question_deletes_nothing(home: Path, terminal: Terminal) -> None:
+def test_an_interrupt_at_the_question_deletes_nothing(
+    home: Path, ask: Callable[[], Terminal]
+) -> None:
     session = ended(home, OLD)
 
+    terminal = ask()
     terminal.read_until(lambda: "[y/N]" in terminal.text)
     terminal.press("\x03")
 
