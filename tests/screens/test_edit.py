@@ -20,7 +20,7 @@ from valtui_trainer.presets.help import help_of
 from valtui_trainer.presets.keys import known_keys
 from valtui_trainer.presets.library import Library
 from valtui_trainer.presets.save import save_preset
-from valtui_trainer.session.records import RunSpec
+from valtui_trainer.session.records import RunSpec, SessionSpec
 from valtui_trainer.supervise import validate
 
 MakeApp = Callable[..., ValtuiApp]
@@ -102,6 +102,50 @@ async def test_a_value_put_back_is_no_difference(app: MakeApp, ended: Recorded) 
         await change(pilot, "batch", "32")
         await pilot.press("enter")
         await sees(pilot, "in nothing yet")
+
+
+async def test_what_stands_in_the_field_is_what_starts(
+    app: MakeApp, ended: Recorded, asked: list[RunSpec]
+) -> None:
+    async with app(ended).run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await change(pilot, "batch", "64")
+        await pilot.press("enter")
+        await sees(pilot, "32 → 64")
+        await change(pilot, "batch", "32")
+        await pilot.press("ctrl+r")
+        await sees(pilot, "in nothing yet", "Nothing is changed yet.")
+    assert asked == []
+
+
+async def test_where_no_setting_is_found_none_is_changed(app: MakeApp, ended: Recorded) -> None:
+    async with app(ended).run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await pilot.press(*"epoch")
+        await sees(pilot, "epochs: ")
+        await change(pilot, "epochx", "64")
+        await pilot.press("enter")
+        screen = await sees(pilot, "no setting has that name", "in nothing yet")
+        assert "epochs: " not in screen
+
+
+async def test_an_edited_run_is_edited_from_what_it_is(
+    app: MakeApp, ended: Recorded, asked: list[RunSpec]
+) -> None:
+    path = ended.paths.spec
+    session = msgspec.json.decode(path.read_bytes(), type=SessionSpec)
+    asked_for = {"batch_size": 512, "epochs": 7.0}
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(session, settings=asked_for)))
+    async with app(ended).run_test(size=(120, 40)) as pilot:
+        await opened(pilot)
+        await change(pilot, "dropout", "0.25")
+        await pilot.press("enter", "ctrl+r")
+        await until(pilot, lambda: asked)
+    before = ended.specs[0].preset
+
+    assert asked[0].preset == msgspec.structs.replace(
+        before, model=msgspec.structs.replace(before.model, dropout=0.25)
+    )
 
 
 async def test_it_is_saved_as_a_preset_that_holds_the_difference_alone(

@@ -7,30 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from valtui_trainer.presets.errors import PresetError
-from valtui_trainer.presets.library import Library
 from valtui_trainer.session.create import create_session
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.listing import runs_of
-from valtui_trainer.session.records import Fork, SessionSpec
+from valtui_trainer.session.records import SessionSpec
 from valtui_trainer.supervise import devices, plan
 from valtui_trainer.supervise.devices import Gpu
-from valtui_trainer.supervise.plan import Plan, Request, further_run, further_seeds, make_plan
+from valtui_trainer.supervise.plan import Plan
 
 Ask = Callable[..., Plan]
-
-
-@pytest.fixture
-def ask(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Plan a request on a machine of 8 cores without CUDA, in an empty working folder."""
-    del home
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(devices, "visible_gpus", list)
-    monkeypatch.setattr(devices, "cores", lambda: 8)
-    return lambda *names, **options: make_plan(Request(names, **options), Library.open())
 
 
 def test_a_study_becomes_one_run_a_preset_in_its_order(ask: Ask) -> None:
@@ -130,81 +118,6 @@ def test_auto_takes_the_gpu_with_most_free_memory(
     assert ask("batch-32", device="cpu").session.device == "cpu"
     with pytest.raises(PresetError, match=r"only 2 CUDA device"):
         ask("batch-32", device="cuda:2")
-
-
-def test_a_further_preset_gets_the_next_position_and_an_id_of_its_own(ask: Ask) -> None:
-    found = ask("batch-32", "batch-128")
-
-    again = further_run(found.session, list(found.runs), Library.open().preset("batch-32"))
-
-    assert (again.position, again.id, again.preset_name) == (2, "batch-32+seeds-1", "batch-32")
-    assert again.session == found.session.id
-
-
-def test_two_more_seeds_are_the_next_ones_and_all_else_is_as_there(
-    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = ask("batch-32", "batch-128", seeds=3, assignments=("model.name=mine:Net",), allow_code=True)  # fmt: skip
-    monkeypatch.setenv("VALTUI_DATA", "/elsewhere")
-    monkeypatch.chdir(tmp_path.parent)
-
-    more = further_seeds(found.session, list(found.runs), found.runs[0])
-
-    assert (more.id, more.position, more.seeds) == ("batch-32+seeds-2", 2, [3, 4])
-    assert more.preset == msgspec.structs.replace(found.runs[0].preset, seeds=[3, 4])
-    for name in ("preset_name", "device", "threads", "session", "data_root", "code_path", "allow_code"):  # fmt: skip
-        assert getattr(more, name) == getattr(found.runs[0], name)
-
-
-def test_seeds_that_any_run_of_the_preset_has_are_not_trained_again(ask: Ask) -> None:
-    found = ask("batch-32", "batch-128", seeds=2)
-    first = further_seeds(found.session, list(found.runs), found.runs[0])
-    runs = [*found.runs, first]
-
-    second = further_seeds(found.session, runs, first)
-    other = further_seeds(found.session, runs, found.runs[1], count=3)
-
-    assert (second.id, second.seeds) == ("batch-32+seeds-2-2", [4, 5])
-    assert (other.id, other.seeds) == ("batch-128+seeds-3", [2, 3, 4])
-
-
-def test_gaps_between_named_seeds_are_filled_first(ask: Ask) -> None:
-    found = ask("batch-32", assignments=("seeds=[1, 7]",))
-
-    assert further_seeds(found.session, list(found.runs), found.runs[0], 4).seeds == [0, 2, 3, 4]
-
-
-def test_a_preset_with_another_setting_has_seeds_of_its_own(ask: Ask) -> None:
-    found = ask("batch-32", seeds=2)
-    (one,) = found.runs
-    longer = msgspec.structs.replace(
-        one, id="batch-32+longer", preset=msgspec.structs.replace(one.preset, epochs=20)
-    )
-
-    assert further_seeds(found.session, [one, longer], longer).seeds == [2, 3]
-    assert further_seeds(found.session, [longer, one], one, count=1).seeds == [2]
-
-
-def test_seeds_of_continuations_are_free_and_they_have_no_more_seeds(ask: Ask) -> None:
-    found = ask("batch-32")
-    (one,) = found.runs
-    fork = Fork(run=one.id, file="x.pt", sha256="0", step=60, epoch=1.5, epochs=10)
-    beside = msgspec.structs.replace(one, id="batch-32~control", seeds=[1, 2], fork=fork, proof="1")
-
-    more = further_seeds(found.session, [one, beside], one)
-
-    assert (more.seeds, more.fork, more.proof) == ([1, 2], None, "")
-    with pytest.raises(PresetError, match="goes on from a checkpoint of batch-32"):
-        further_seeds(found.session, [one, beside], beside)
-
-
-def test_a_session_of_nine_runs_takes_no_more_seeds(ask: Ask) -> None:
-    found = ask("batch-32")
-    (one,) = found.runs
-    runs = [one, *(msgspec.structs.replace(one, id=f"run-{k}") for k in range(8))]
-
-    with pytest.raises(PresetError, match="9 are the most"):
-        further_seeds(found.session, runs, one)
 
 
 def test_planning_writes_nothing(ask: Ask, home: Path) -> None:

@@ -18,8 +18,9 @@ from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.listing import find_session, runs_of
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.supervise import begin, validate
+from valtui_trainer.supervise.further import further_run
 from valtui_trainer.supervise.neighbours import crowding
-from valtui_trainer.supervise.plan import Request, further_run, make_plan
+from valtui_trainer.supervise.plan import Request, make_plan
 from valtui_trainer.supervise.repeating import command_of
 from valtui_trainer.supervise.validate import Answer
 

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from valtui_trainer.presets.errors import PresetError, brief
-from valtui_trainer.presets.keys import parse_value, refuse_unknown, show_value
+from valtui_trainer.presets.keys import known_keys, parse_value, refuse_unknown, show_value
 from valtui_trainer.presets.library import Named, with_settings
 from valtui_trainer.session.layout import slug
 
 Grid: TypeAlias = dict[str, list[Any]]
 """The values of each key, in the order in which they were named."""
+
+LONGEST_VARIANT = 120
+"""Characters; what else an id says is short, and a folder's name holds 255."""
+
+LEFT_OUT = "and-more"
+"""Stands in an id for the settings that it has no room for."""
 
 
 def parse_grid(texts: Sequence[str]) -> Grid:
@@ -114,7 +121,35 @@ def unlike(variant: str, taken: set[str]) -> str:
 
 def variant_of(changes: Mapping[str, object]) -> str:
     """Return what a run's id says of changed settings, such as `~batch-size-64~dropout-0.25`."""
-    return "".join(
-        f"~{slug(key.rpartition('.')[2])}-{slug(show_value(value, key))}"
-        for key, value in changes.items()
-    )
+    return varied_again("", changes)
+
+
+def varied_again(variant: str, changes: Mapping[str, object]) -> str:
+    """Return what the id of a run that had `variant` says after `changes`, each setting once, as it is now.
+
+    Of more than a folder's name holds, the first are left out.
+    """
+    beginnings = _beginnings()
+    new = [f"{beginnings[key]}{slug(show_value(value, key))}" for key, value in changes.items()]
+
+    def stays(part: str) -> bool:
+        key = max(
+            (key for key in beginnings if part.startswith(beginnings[key])),
+            key=lambda key: len(beginnings[key]),
+            default="",
+        )
+        return part != LEFT_OUT and key not in changes
+
+    parts = [*filter(stays, variant.split("~")[1:]), *new]
+    lengths = itertools.accumulate(len(part) + 1 for part in reversed(parts))
+    kept = sum(length <= LONGEST_VARIANT for length in lengths)
+    left_out = [LEFT_OUT] if kept < len(parts) or LEFT_OUT in variant else []
+    return "".join(f"~{part}" for part in [*left_out, *parts[len(parts) - kept :]])
+
+
+def _beginnings() -> dict[str, str]:
+    """Return what each setting is told by: its last name where no other ends alike, such as `batch-size-`."""
+    keys = known_keys()
+    last = {key: key.rpartition(".")[2] for key in keys}
+    alike = Counter(last.values())
+    return {key: f"{slug(key if alike[last[key]] > 1 else last[key])}-" for key in keys}

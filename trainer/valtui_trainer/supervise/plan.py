@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -13,8 +11,7 @@ from valtui_trainer.presets.data import from_anywhere
 from valtui_trainer.presets.errors import PresetError
 from valtui_trainer.presets.keys import parse_assignment
 from valtui_trainer.presets.library import Library, Named, NamedStudy, refuse_varied, with_settings
-from valtui_trainer.session.create import from_scratch, run_id
-from valtui_trainer.session.described import of_another
+from valtui_trainer.session.create import run_id
 from valtui_trainer.session.layout import session_id, utc_now
 from valtui_trainer.session.machine import host
 from valtui_trainer.session.records import RunSpec, SessionSpec
@@ -24,7 +21,6 @@ from valtui_trainer.supervise.grid import (
     over_grid,
     parse_grid,
     refuse_twice,
-    variant_of,
 )
 
 PACKAGES = ("valtui", "torch", "torchvision", "numpy", "textual")
@@ -233,71 +229,3 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def further_run(
-    session: SessionSpec, runs: list[RunSpec], named: Named,
-    changes: Mapping[str, object] | None = None,
-) -> RunSpec:  # fmt: skip
-    """Return a run of one more preset for a session that has begun, under the session's own options.
-
-    Args:
-        session: that has begun.
-        runs: all that it has, those that wait included.
-        named: the preset.
-        changes: settings of the run's own, by dotted key; its id tells them.
-
-    Raises:
-        PresetError: the preset cannot run on the session's device.
-    """
-    named = with_settings(named, session.settings | dict(changes or {}))
-    if changes:
-        named = replace(named, variant=variant_of(changes))
-    check_preset(named, session.device, session.allow_code)
-    position = max((run.position for run in runs), default=-1) + 1
-    taken = {run.id for run in runs}
-    return make_run(session, named, position, taken, session.allow_code)
-
-
-def further_seeds(
-    session: SessionSpec, runs: list[RunSpec], run: RunSpec, count: int = 2
-) -> RunSpec:
-    """Return a run from scratch of `count` seeds more of the preset of `run`; all else is as there.
-
-    The seeds are the lowest that no run of this preset has in the session, continuations aside.
-
-    Args:
-        session: that has begun.
-        runs: all that it has, those that wait included.
-        run: one of them.
-        count: how many seeds.
-
-    Raises:
-        PresetError: `run` is a continuation, or the session is full.
-    """
-    if of_another(run):
-        raise PresetError(of_another(run))
-    if run.fork is not None:
-        raise PresetError(
-            f"{run.id} goes on from a checkpoint of {run.fork.run}; more seeds begin from scratch, "
-            f"so add them to a run that did."
-        )
-    if len(runs) >= MOST_RUNS:
-        raise PresetError(
-            f"This session has {len(runs)} runs, and {MOST_RUNS} are the most that one can show. "
-            f"Start the preset in a session of its own, with --seeds."
-        )
-    same = [other for other in runs if from_scratch(other) == from_scratch(run)]
-    taken = {seed for other in same for seed in other.seeds}
-    free = (seed for seed in itertools.count() if seed not in taken)
-    seeds = list(itertools.islice(free, count))
-    return msgspec.structs.replace(
-        run,
-        id=run_id(run.preset_name, {other.id for other in runs}, seeds),
-        preset=msgspec.structs.replace(run.preset, seeds=seeds),
-        seeds=seeds,
-        position=max(other.position for other in runs) + 1,
-        session=session.id,
-        proof="",
-        profile=False,
-    )

@@ -84,6 +84,7 @@ class EditScreen(ModalScreen["Changes | None"]):
         shown.add_options(Option(self._line(key), id=key) for key in found)
         if not found:
             shown.add_option(Option("no setting has that name", disabled=True))
+            self._show("")
             return
         shown.highlighted = found.index(self._key) if self._key in found and not words else 0
 
@@ -114,13 +115,14 @@ class EditScreen(ModalScreen["Changes | None"]):
             self.query_one("#value").focus()
 
     def _show(self, key: str) -> None:
-        """Show what a setting means and its value."""
+        """Show what a setting means and its value; nothing where none was found."""
         self._key = key
-        meaning = Content.assemble((key, "bold"), f": {safe(help_of(key))}")
+        meaning = Content.assemble((key, "bold"), f": {safe(help_of(key))}") if key else Content()
         self.query_one("#meaning", Static).update(meaning)
         value = self.query_one("#value", Input)
+        value.disabled = not key
         with value.prevent(Input.Changed):
-            value.value = safe(spelled(self.changes.get(key, self._before[key])))
+            value.value = safe(spelled(self.changes.get(key, self._before[key]))) if key else ""
         self._say("")
 
     # --- changing ----------------------------------------------------------------------------------
@@ -142,14 +144,18 @@ class EditScreen(ModalScreen["Changes | None"]):
         self._say(problem)
         if problem:
             return
-        value = parse_value(event.value.strip())
+        self._take(event.value)
+        find = self.query_one("#find", Input)
+        self._list(find.value)
+        find.focus()
+
+    def _take(self, raw: str) -> None:
+        """Let the setting be what was written."""
+        value = parse_value(raw.strip())
         self.changes.pop(self._key, None)
         if value != self._before[self._key]:
             self.changes[self._key] = value
         self._show_differs()
-        find = self.query_one("#find", Input)
-        self._list(find.value)
-        find.focus()
 
     def _problem(self, raw: str) -> str:
         """Return why a value cannot be; nothing where it can."""
@@ -180,10 +186,7 @@ class EditScreen(ModalScreen["Changes | None"]):
             if problem:
                 self._say(problem)
                 return False
-            written = parse_value(value.value.strip())
-            if written != self._before[self._key]:
-                self.changes[self._key] = written
-                self._show_differs()
+            self._take(value.value)
         if not self.changes:
             self._say("Nothing is changed yet.")
         return bool(self.changes)

@@ -69,7 +69,7 @@ class StartCommands(HandOnCommands):
 
     def ask_more_seeds(self, run: RunFeed) -> None:
         """Ask whether to train two more seeds of the preset of `run`, saying what they are good for."""
-        from valtui_trainer.supervise.plan import further_seeds
+        from valtui_trainer.supervise.further import further_seeds
 
         try:
             spec = further_seeds(self.feed.spec, [one.spec for one in self.feed.runs], run.spec)

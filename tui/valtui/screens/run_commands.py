@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from textual.app import App
@@ -11,7 +10,6 @@ from valtui.feed import RunFeed
 from valtui.screens.asking import AskScreen, ChooseScreen
 from valtui.screens.diagnosis import Diagnosis
 from valtui.screens.more_seeds import StartCommands
-from valtui_trainer.presets.library import Named
 from valtui_trainer.session.described import is_ours, of_another
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.output import read_output
@@ -177,7 +175,7 @@ class RunCommands(StartCommands):
         if name is None:
             return
         from valtui_trainer.presets.library import Library
-        from valtui_trainer.supervise.plan import further_run
+        from valtui_trainer.supervise.further import further_run
 
         def make() -> RunSpec:
             runs = [run.spec for run in self.feed.runs]
@@ -188,6 +186,7 @@ class RunCommands(StartCommands):
     def action_edit(self) -> None:
         """Change settings of the focused run, and start that into this session."""
         from valtui.screens.edit import EditScreen
+        from valtui_trainer.supervise.further import named_of
         from valtui_trainer.supervise.plan import MOST_RUNS
 
         if self._is_anothers():
@@ -200,19 +199,20 @@ class RunCommands(StartCommands):
             self.notify("Nine presets are the most one session can show.", severity="warning")
             return
         spec = self.run.spec
-        named = Named(spec.preset_name, spec.preset, Path(f"{spec.preset_name}.toml"), "")
-        self.app.push_screen(EditScreen(named), lambda found: self._start_edited(named, found))
+        self.app.push_screen(
+            EditScreen(named_of(spec)), lambda found: self._start_edited(spec, found)
+        )
 
-    def _start_edited(self, named: Named, changes: dict[str, Any] | None) -> None:
+    def _start_edited(self, spec: RunSpec, changes: dict[str, Any] | None) -> None:
         if changes is None:
             return
-        from valtui_trainer.supervise.plan import further_run
+        from valtui_trainer.supervise.further import edited_run
 
         def make() -> RunSpec:
             runs = [run.spec for run in self.feed.runs]
-            return further_run(self.feed.spec, runs, named, changes)
+            return edited_run(self.feed.spec, runs, spec, changes)
 
-        self.start_run(make, named.name)
+        self.start_run(make, spec.preset_name)
 
     def action_more_seeds(self) -> None:
         """Train two more seeds of the focused run's preset, after asking."""
