@@ -281,6 +281,26 @@ def test_tensorboard_opens_what_was_written(home: Path, tmp_path: Path) -> None:
         assert "train/loss" in events.Tags()["scalars"]
 
 
+def test_tensorboard_sees_no_point_twice_after_a_second_export(home: Path, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    session, (writer, _) = make_session(home, steps=60)
+    where = ["--to", "tensorboard", str(tmp_path / "tb")]
+    folder = tmp_path / "tb" / writer.run.id
+    folder.mkdir(parents=True)
+    theirs = folder / "events.out.tfevents.1.box.1.0"
+    theirs.touch()
+
+    assert export(home, session.id, *where, "--force") == 0
+    assert export(home, session.id, *where, "--force") == 0
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    logged = [record for _, record in read_history(writer.run).val]
+    assert [event.step for event in events.Scalars("val/loss")] == [r.step for r in logged]
+    assert theirs.exists()
+
+
 @pytest.mark.parametrize("to", ["parquet", "tensorboard"])
 def test_the_other_formats_refuse_to_overwrite_too(
     to: str, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from support.commands import valtui, wait_until
@@ -17,17 +19,22 @@ from support.sessions import RunWriter, make_session, new_session
 from valtui.causes.types import OverfittingSince
 from valtui.feed import RunFeed, SessionFeed
 from valtui.notify import task
-from valtui.notify.news import Watcher
+from valtui.notify.news import News, Watcher
 from valtui.notify.task import main as task_main
+from valtui.notify.task import run_command
+from valtui_trainer.session import locks
 from valtui_trainer.session.config import Notify, config_path
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.locks import acquire, holder
+from valtui_trainer.session.records import RunSpec
 
 
 def follow(folder: str) -> int:
     """Follow a session within this process, which nobody asks to end."""
     return task_main(folder, threading.Event())
 
+
+DONE = News("end", "batch-32", "batch-32 is done")
 
 TELL = """\
 import json, os, sys
@@ -71,19 +78,51 @@ def test_a_detached_run_tells_its_end_once(
 
 @pytest.mark.parametrize(
     ("command", "words"),
-    [("no-such-program --x", "could not be run"), ("'unclosed", "could not be run"), ("false", "exit 1"), ("", "could not be run")],
+    [("no-such-program --x", "exit 127"), ("'unclosed", "exit 2"), ("false", "exit 1"), ("a\0b", "could not be run")],
 )  # fmt: skip
 def test_a_command_that_fails_is_told_in_a_log_of_its_own(
     home: Path, command: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from valtui.notify.news import News
-    from valtui.notify.task import run_command
-
     session, _ = make_session(home, steps=20)
 
-    run_command(command, News("end", "batch-32", "batch-32 is done"), session)
+    run_command(command, DONE, session)
 
     assert words in capsys.readouterr().err
+
+
+def test_a_command_is_what_a_shell_takes_and_no_shell_reads_what_is_told(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = make_session(home, steps=20)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "tell").write_text('#!/bin/sh\nprintf "%s|" "$@" > "$HOME/told"\n')
+    (tmp_path / "tell").chmod(0o700)
+
+    run_command(
+        '~/tell box "$VALTUI_MESSAGE" | cat', News("end", "x", "$(id) `id` is done"), session
+    )
+
+    assert (tmp_path / "told").read_text() == "box|$(id) `id` is done|"
+
+
+def test_a_command_that_does_not_end_is_ended_with_all_that_it_started(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, _ = make_session(home, steps=20)
+    monkeypatch.setattr(task, "COMMAND_SECONDS", 0.5)
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *words, **how: real(*words, **how, pass_fds=(write,))
+    )
+
+    run_command("sleep 600 | cat; true", DONE, session)
+    os.close(write)
+
+    assert "ended after 0.5 s" in capsys.readouterr().err
+    assert os.read(read, 1) == b""  # nobody holds the other end any more
+    os.close(read)
 
 
 def test_a_session_that_ended_at_once_is_told_and_one_of_old_is_not(
@@ -120,6 +159,31 @@ def test_a_process_that_is_asked_to_end_does_so_at_once(home: Path) -> None:
         held.release()
 
 
+def test_a_program_that_records_is_followed_as_long_as_it_lives(
+    home: Path, told: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task, "ALONE_SECONDS", 0.0)
+    monkeypatch.setattr(task, "LOOK_SECONDS", 0.01)
+    session, (writer, other) = make_session(home, steps=20, status=None)
+    other.finish()
+    looks: list[int] = []
+
+    def held_by(path: Path) -> int | None:
+        looks.append(1)
+        if len(looks) == 50:
+            writer.finish()
+        return None if path != writer.run.lock else 4242
+
+    monkeypatch.setattr(locks, "holder", held_by)
+
+    assert follow(str(session.folder)) == 0
+
+    assert len(looks) >= 50
+    assert {one["VALTUI_MESSAGE"] for one in told() if one["VALTUI_EVENT"] == "end"} == {
+        "batch-32 is done", "batch-128 is done"
+    }  # fmt: skip
+
+
 # --- what is news ---------------------------------------------------------------------------------
 
 
@@ -127,6 +191,7 @@ class Followed:
     """A session that a test lets go on, and what its watcher says."""
 
     def __init__(self, session: SessionPaths, writers: list[RunWriter], wanted: Notify) -> None:
+        self.session = session
         self.writers = writers
         self.overfits: OverfittingSince | None = None
         self._feed = SessionFeed(session)
@@ -174,6 +239,22 @@ def test_ends_and_failures_are_told_once_with_their_reason(
         ("failure", "batch-128 is failed: The loss is not finite."),
     ]
     assert followed.look() == []
+
+
+def test_of_a_watched_log_nobody_knows_whether_its_program_ended(
+    home: Path, following: Callable[..., Followed]
+) -> None:
+    followed = following()
+    for writer in followed.writers:
+        spec = msgspec.json.decode(writer.run.spec.read_bytes(), type=RunSpec)
+        as_log = msgspec.structs.replace(spec, source="watch")
+        writer.run.spec.write_bytes(msgspec.json.encode(as_log))
+    followed = Followed(followed.session, followed.writers, Notify())
+    followed.look()
+    followed.writers[0].finish("stopped")
+    followed.overfits = OverfittingSince(step=120, epoch=3.0, rise=0.1, p=0.01)
+
+    assert followed.look() == [("overfitting", "batch-32 overfits since epoch 3")]
 
 
 def test_overfitting_is_told_once(following: Callable[..., Followed]) -> None:

@@ -1,13 +1,15 @@
-"""The bell rings for what is news, where the user wants that; the palette and theme of their own hold."""
+"""The bell rings for what is news, and a command is run, where the user wants that; the palette and theme of their own hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from screens.conftest import Recorded, arrives, sees, shown, until
 from valtui.app import ValtuiApp
+from valtui.notify import begin
 from valtui.screens.live import LiveScreen
 from valtui_trainer.session.config import config_path
 
@@ -56,3 +58,35 @@ async def test_a_theme_that_is_not_there_is_said(app: MakeApp, ended: Recorded) 
     async with app(ended).run_test(size=(120, 40), notifications=True) as pilot:
         await sees(pilot, "There is no theme 'pink'")
         assert "pink" in shown(pilot.app)
+
+
+async def test_the_users_command_is_seen_to_whoever_let_runs_live(
+    app: MakeApp, ended: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure('[notify]\ncommand = "true"\n')
+    begun: list[Path] = []
+    monkeypatch.setattr(begin, "detached", lambda words, log: begun.append(log))
+    async with app(ended).run_test(size=(120, 40)) as pilot:
+        screen = await arrives(pilot, LiveScreen)
+        await until(pilot, lambda: screen._can_measure and screen.feed.ended)
+        await pilot.pause(0.2)
+        assert begun == []
+        ended.begin("batch-128", 20)
+        await until(pilot, lambda: begun)
+        ended.end("batch-128")
+        await until(pilot, lambda: screen.feed.ended)
+        assert begun == [ended.paths.folder / "notify.log"]
+        ended.begin("batch-512", 20)
+        await until(pilot, lambda: len(begun) == 2)
+
+
+async def test_where_there_is_no_command_no_process_waits_for_news(
+    app: MakeApp, running: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure("[notify]\nbell = true\n")
+    begun: list[Path] = []
+    monkeypatch.setattr(begin, "detached", lambda words, log: begun.append(log))
+    async with app(running).run_test(size=(120, 40)) as pilot:
+        screen = await arrives(pilot, LiveScreen)
+        await until(pilot, lambda: screen._tells)
+        assert begun == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -14,11 +15,13 @@ from session.test_locks import first_word, holding
 from support.commands import wait_until
 from valtui import texts
 from valtui.app import ValtuiApp
+from valtui.notify import begin
 from valtui.screens import sessions as screen
 from valtui.screens.live import LiveScreen
 from valtui.screens.sessions import SessionsScreen
 from valtui.widgets.key_line import KeyLine
 from valtui_trainer.session.about import write_about
+from valtui_trainer.session.config import config_path
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import session_size, summaries
 
@@ -117,6 +120,22 @@ async def test_r_resumes_what_failed_or_was_stopped(app: AppMaker, ended: Record
         await pilot.press("r")
 
         await until(pilot, lambda: ended.commands == ["resume batch-128", "resume batch-512"])
+
+
+async def test_what_is_resumed_here_is_news_to_the_users_command(
+    app: AppMaker, ended: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config_path().parent.mkdir(parents=True)
+    config_path().write_text('[notify]\ncommand = "true"\n')
+    begun: list[Path] = []
+    monkeypatch.setattr(begin, "detached", lambda words, log: begun.append(log))
+    async with app().run_test(size=(120, 40)) as pilot:
+        await table_of_sessions(pilot)
+        await sees(pilot, "kB")
+
+        await pilot.press("r")
+
+        await until(pilot, lambda: begun == [ended.paths.folder / "notify.log"])
 
 
 async def test_a_command_that_cannot_be_written_is_told(app: AppMaker, ended: Recorded) -> None:

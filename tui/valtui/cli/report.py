@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from valtui.export.report import Content
     from valtui_trainer.session.layout import SessionPaths
 
-LOOKED_AT = 4096
-"""Bytes of a file that are looked at to see whether it is one of our pages."""
-
 
 def add_arguments(parser: Parser) -> None:
     """Declare what `report` takes."""
@@ -63,7 +60,7 @@ def refuse(path: Path, force: bool) -> None:
     Raises:
         CommandError: a sentence on what is in the way.
     """
-    from valtui.export.report import MADE_BY
+    from valtui.export.report import BEGINNING
 
     if path.is_dir():
         raise CommandError(f"{path} is a folder; name a file, such as {path / 'report.html'}.", 2)
@@ -72,7 +69,8 @@ def refuse(path: Path, force: bool) -> None:
     if not os.path.lexists(path) or force:
         return
     try:
-        ours = path.is_file() and MADE_BY.encode() in path.open("rb").read(LOOKED_AT)
+        beginning = BEGINNING.encode()
+        ours = path.is_file() and path.open("rb").read(len(beginning)) == beginning
     except OSError:
         ours = False
     if not ours:

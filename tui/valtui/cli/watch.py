@@ -216,6 +216,9 @@ def document(session: SessionPaths) -> int:
 def plain(session: SessionPaths) -> int:
     """Print one line an evaluation until Ctrl-C, then the comparison."""
     from valtui.cli.plain import Follower, Interrupts
+    from valtui.notify.begin import begin_notifying
+
+    begin_notifying(session)
 
     class Watching(Follower):
         """Says what comes into watched logs; one Ctrl-C ends it."""

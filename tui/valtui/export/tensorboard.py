@@ -34,6 +34,9 @@ VAL_TAGS = {
     "val_loss_averaged": "val/loss_averaged_weights",
 }
 
+SUFFIX = ".valtui"
+"""Ends the names of our event files, so that none of another program's is taken away."""
+
 
 def folders_of(session: SessionPaths, folder: Path) -> list[Path]:
     """Return the folder of each run and seed below `folder`."""
@@ -41,7 +44,7 @@ def folders_of(session: SessionPaths, folder: Path) -> list[Path]:
 
 
 def export_tensorboard(session: SessionPaths, folder: Path) -> dict[str, int]:
-    """Write one event file for each run and seed.
+    """Write one event file for each run and seed, in the place of one that was written before.
 
     Returns:
         The number of scalars by folder, relative to `folder`.
@@ -60,7 +63,8 @@ def export_tensorboard(session: SessionPaths, folder: Path) -> dict[str, int]:
         for seed in spec.seeds:
             target = place(folder, spec, seed)
             target.mkdir(parents=True, exist_ok=True)
-            writer = EventFileWriter(str(target))
+            before = list(target.glob(f"events.out.tfevents.*{SUFFIX}"))
+            writer = EventFileWriter(str(target), filename_suffix=SUFFIX)
             count = 0
             try:
                 for seconds, step, tag, value in scalars(history, seed):
@@ -69,6 +73,8 @@ def export_tensorboard(session: SessionPaths, folder: Path) -> dict[str, int]:
                     count += 1
             finally:
                 writer.close()
+            for one in before:
+                one.unlink(missing_ok=True)
             written[str(target.relative_to(folder))] = count
     return written
 

@@ -59,7 +59,8 @@ class Watcher:
         state, name = run.status.state, safe(run.id)
         kind: Kind = "failure" if state in FAILURES else "end"
         mark = f"{state} {run.status.attempt}"
-        if state in (*FAILURES, *ENDS) and self._once(run, mark):
+        known = run.spec.source != "watch"  # whether such a program ended, nobody here knows
+        if known and state in (*FAILURES, *ENDS) and self._once(run, mark):
             reason = f": {safe(run.status.reason)}" if run.status.reason else ""
             found.append(News(kind, run.id, f"{name} is {state.lower()}{reason}"))
         if "overfitting" in self.wanted.on and ("overfitting", run.id) not in self._told:

@@ -5,8 +5,8 @@ It is a process of its own, so that it goes on without a screen, and so that not
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -63,14 +63,17 @@ def follow(feed: SessionFeed, asked_to_end: threading.Event) -> None:
             news = []
         for one in news:
             run_command(config.notify.command, one, feed.paths)
-        if feed.supervised or not feed.ended:
-            alive_at = time.monotonic() if feed.supervised else alive_at
-        elif not feed.behind:
-            return
-        if time.monotonic() - alive_at > ALONE_SECONDS and not feed.supervised:
+        if feed.supervised or any(lives(run) for run in feed.runs):
+            alive_at = time.monotonic()
+        elif (feed.ended and not feed.behind) or time.monotonic() - alive_at > ALONE_SECONDS:
             return
         if asked_to_end.wait(LOOK_SECONDS):
             return
+
+
+def lives(run: RunFeed) -> bool:
+    """Tell whether a process works on `run`, of ours or of another program."""
+    return not run.status.ended and run.status.state != "QUEUED"
 
 
 def just_begun(feed: SessionFeed) -> bool:
@@ -95,7 +98,10 @@ class Overfitting:
 
 
 def run_command(command: str, news: News, session: SessionPaths) -> None:
-    """Run the user's command; what goes wrong with it is said in the log of this process."""
+    """Run the user's command in a shell; what goes wrong with it is said in the log of this process.
+
+    What is told is in the environment alone: names of runs come from files, and no shell reads them.
+    """
     told = {
         "VALTUI_EVENT": news.kind,
         "VALTUI_SESSION": session.id,
@@ -103,15 +109,17 @@ def run_command(command: str, news: News, session: SessionPaths) -> None:
         "VALTUI_MESSAGE": news.message,
     }
     try:
-        words = shlex.split(command)
-        done = subprocess.run(
-            words, env={**os.environ, **told}, stdin=subprocess.DEVNULL, timeout=COMMAND_SECONDS,
-            start_new_session=True, check=False,
+        process = subprocess.Popen(
+            command, shell=True,
+            env={**os.environ, **told}, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        outcome = f"exit {done.returncode}"
+        outcome = f"exit {process.wait(COMMAND_SECONDS)}"
     except subprocess.TimeoutExpired:
-        outcome = f"ended after {COMMAND_SECONDS:.0f} s"
-    except (OSError, ValueError, IndexError) as error:  # the last: the command is empty by now
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        outcome = f"ended after {COMMAND_SECONDS:g} s"
+    except (OSError, ValueError) as error:
         outcome = f"could not be run ({error})"
     say(f"{news.message}: {command}: {outcome}")
 

@@ -81,6 +81,7 @@ class LiveScreen(CursorCommands):
         self._structure: dict[str, tuple[object, ...]] = {}
         self._can_measure = False
         self._watcher: Watcher | None = None
+        self._tells = False
         self._charts = {name: Chart(id=name) for name in PANELS}
         self._run_list = RunList()
 
@@ -167,12 +168,23 @@ class LiveScreen(CursorCommands):
                 self._say_gone()
                 return
             self._ring()
+            await self._see_to_news()
             if self.on_top and (changed or not self.feed.ended):
                 self._show_runs()
                 self._show_head()
                 if changed and self._cursor is None:
                     self._say_so_far()
             await asyncio.sleep(STATUS_SECONDS)
+
+    async def _see_to_news(self) -> None:
+        """Let somebody run the user's command for news once runs live, whoever started or resumed them."""
+        if self.feed.ended or not self._can_measure:
+            self._tells = False
+        elif not self._tells:
+            from valtui.notify.begin import begin_notifying
+
+            self._tells = True
+            await asyncio.to_thread(begin_notifying, self.feed.paths)
 
     def _ring(self) -> None:
         """Ring the bell for what is news, where the user wants that."""

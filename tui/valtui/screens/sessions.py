@@ -234,6 +234,10 @@ class SessionsScreen(SizedScreen[None]):
         except SessionError as error:
             self.notify(safe(str(error)), severity="error", markup=False, timeout=10)
             return
+        if name == "resume":
+            from valtui.notify.begin import begin_notifying
+
+            begin_notifying(chosen.paths)
         self.notify(f"{', '.join(map(safe, runs))}: asked to {name}", markup=False, timeout=3)
 
 

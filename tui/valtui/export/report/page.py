@@ -27,7 +27,11 @@ from valtui_trainer.presets.keys import show_value
 from valtui_trainer.session.described import described, varying
 
 MADE_BY = "valtui report"
-"""Stands in every page, so that a page can be overwritten and no other file is."""
+BEGINNING = (
+    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    f'<meta name="generator" content="{MADE_BY}">'
+)
+"""Of every page, so that a page can be overwritten and no other file is."""
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 WIDE_HEIGHT, NARROW_HEIGHT = 330.0, 300.0
@@ -51,8 +55,7 @@ def page(content: Content) -> str:
     """Return the whole page."""
     title = title_of(content)
     return (
-        "<!doctype html>\n"
-        f'<html lang="en"><head><meta charset="utf-8"><meta name="generator" content="{MADE_BY}">'
+        f"{BEGINNING}"
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
