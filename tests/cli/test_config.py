@@ -9,10 +9,12 @@ import pytest
 
 from support.sessions import make_session
 from valtui.cli.main import main
-from valtui.keys import user_keymap
+from valtui.keys import KEYS, bindings, user_keymap
 from valtui.widgets.colours import OTHERS, SERIES, other_css
 from valtui_trainer.session.config import config_path, read_config
 from valtui_trainer.session.layout import home as home_folder
+
+SCREENS = {key.where for key in KEYS}
 
 
 def write(text: str | bytes) -> Path:
@@ -92,12 +94,72 @@ def test_a_folder_in_its_place_is_a_sentence(home: Path) -> None:
 
 def test_keys_stand_in_either_file_and_keys_toml_wins(home: Path) -> None:
     del home
-    path = write('[keys]\n"live.stop" = "x"\n"live.pause" = "p"\n')
+    path = write('[keys]\n"live.stop" = "f4"\n"live.pause" = "p"\n')
     (path.parent / "keys.toml").write_text('"live.pause" = "f5"\n')
 
-    assert user_keymap() == ({"live.stop": "x", "live.pause": "f5"}, "")
+    assert user_keymap() == ({"live.stop": "f4", "live.pause": "f5"}, "")
     write('[keys]\n"live.stopp" = "x"\n')
     assert "'live.stopp' is no key of valtui" in user_keymap()[1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept", "words"),
+    [
+        ({"live.stop": "x"}, {}, "live.stop stays as it was, for x is the key of live.axis"),
+        ({"live.stop": "?"}, {}, "question_mark is the key of app.help"),
+        ({"app.quit": "f"}, {}, "app.quit stays as it was, for f is the key of live.picture"),
+        ({"live.stop": "f9", "live.pause": "f9"}, {"live.stop": "f9"}, "the key of live.stop"),
+        ({"live.stop": "x", "live.pause": "s"}, {}, "stays as it was"),
+        ({"live.stop": "r", "live.resume": "s"}, {"live.stop": "r", "live.resume": "s"}, ""),
+        ({"live.stop": "d"}, {"live.stop": "d"}, ""),
+    ],
+)
+def test_no_key_is_taken_from_another_without_a_word(
+    home: Path, keys: dict[str, str], kept: dict[str, str], words: str
+) -> None:
+    del home
+    write("[keys]\n" + "".join(f'"{name}" = "{key}"\n' for name, key in keys.items()))
+
+    keymap, problem = user_keymap()
+
+    assert keymap == kept
+    assert words in problem
+    assert bool(words) == bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('theme = "nope"', "there is no theme 'nope'; there are"),
+        ('[keys]\n"live.stpo" = "f9"', "'live.stpo' is no key of valtui"),
+        ('[keys]\n"live.stop" = "x"', "x is the key of live.axis"),
+    ],
+)
+def test_what_the_screen_would_not_use_is_told_by_the_command_too(
+    home: Path, text: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del home
+    write(text)
+
+    assert main(["config"]) == 2
+
+    assert words in capsys.readouterr().err
+
+
+def test_every_key_is_listed_by_the_name_that_the_file_takes(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del home
+    write('[keys]\n"live.stop" = "f9"\n')
+
+    assert main(["config", "--keys", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)["keys"]
+    assert set(found) == {one.id for where in SCREENS for one in bindings(where)}
+    assert found["live.stop"]["keys"] == "f9"
+    assert found["live.focus-3"]["keys"] == "3"
+    assert main(["config", "--keys"]) == 0
+    assert "live.stop" in capsys.readouterr().out
 
 
 def test_every_palette_has_nine_colours_on_each_ground() -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import platformdirs
 from textual.binding import Binding, BindingType
+from textual.keys import _normalize_key_list
 
 from valtui_trainer.session.config import config_path, read_config
 from valtui_trainer.session.safe import safe
@@ -133,36 +134,88 @@ def bindings(where: str) -> list[BindingType]:
 def user_keymap() -> tuple[dict[str, str], str]:
     """Return the user's keys by binding id, and a sentence if their file is wrong.
 
-    They stand in `keys.toml` in the config folder, with lines such as `"live.stop" = "x"`, or in the table
-    `keys` of `config.toml`.
+    They stand in `keys.toml` in the config folder, with lines such as `"live.stop" = "f9"`, or in the table
+    `keys` of `config.toml`. A line that would take another key of the same screen away is not used.
     """
     path = Path(platformdirs.user_config_dir("valtui")) / "keys.toml"
     config, problem = read_config()
     keymap, wrong = checked_keymap(dict(config.keys), config_path())
     problem = problem or wrong
+    own: dict[str, str] = {}
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        own, wrong = checked_keymap(tomllib.loads(path.read_text(encoding="utf-8")), path)
     except FileNotFoundError:
-        return keymap, problem
+        wrong = ""
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return keymap, f"{path}: is not used ({error})."
-    own, wrong = checked_keymap(table, path)
-    return keymap | own, wrong or problem
+        wrong = f"{path}: is not used ({error})."
+    keymap |= own
+    refused = drop_clashes(keymap)
+    said = [
+        f"{path if name in own else config_path()}: {name} stays as it was, for {key} is the key of "
+        f"{other}; give that one another key too."
+        for name, key, other in refused
+    ]
+    return keymap, wrong or problem or (said[0] if said else "")
 
 
 def checked_keymap(table: dict[str, object], path: Path) -> tuple[dict[str, str], str]:
     """Return the lines of a `keys.toml` that can be used, and a sentence about the first that cannot."""
-    known = {binding.id for key in KEYS for binding in bindings(key.where)}  # type: ignore[union-attr]
+    known = default_keys()
     problems = []
     keymap: dict[str, str] = {}
     for name, value in table.items():
         if name not in known:
-            problems.append(f"{path}: {name!r} is no key of valtui; ? lists them.")
+            problems.append(
+                f"{path}: {name!r} is no key of valtui; `valtui config --keys` lists them."
+            )
         elif not isinstance(value, str) or not value.strip() or value != safe(value):
             problems.append(f'{path}: {name} must be the name of a key, such as "x" or "ctrl+s".')
         else:
             keymap[name] = ",".join(part.strip() for part in value.split(","))
     return keymap, problems[0] if problems else ""
+
+
+def default_keys() -> dict[str, frozenset[str]]:
+    """Return the keys of every binding, by id."""
+    return {
+        f"{key.where}.{key.id}" + (f"-{single}" if key.id == "focus" else ""): frozenset(keys)
+        for key in KEYS
+        for single, keys in (
+            ((one, [one]) for one in key.keys.split(","))
+            if key.id == "focus"
+            else [("", key.keys.split(","))]
+        )
+    }
+
+
+def drop_clashes(keymap: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Take lines out of `keymap` until no key means two things on a screen.
+
+    Returns:
+        Of each line that went: its binding, the key, and the binding that has that key.
+    """
+    refused = []
+    while (clash := first_clash(keymap)) is not None:
+        refused.append(clash)
+        del keymap[clash[0]]
+    return refused
+
+
+def first_clash(keymap: dict[str, str]) -> tuple[str, str, str] | None:
+    """Return a binding that `keymap` gives a key which another on that screen has, the key, and the other."""
+    keys = default_keys() | {name: spelled_out(own) for name, own in keymap.items()}
+    for name in reversed(keymap):
+        where = name.partition(".")[0]
+        for other, theirs in keys.items():
+            beside = where == "app" or other.partition(".")[0] in (where, "app")
+            if other != name and beside and keys[name] & theirs:
+                return name, sorted(keys[name] & theirs)[0], other
+    return None
+
+
+def spelled_out(keys: str) -> frozenset[str]:
+    """Return comma-separated keys by Textual's names, as `slash` for `/`."""
+    return frozenset(_normalize_key_list(keys).split(","))
 
 
 def shown_in_footer(action: str, where: str, narrow: bool) -> bool:

@@ -39,7 +39,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         theme: of the screen, by its name in the command palette.
         palette: colours of the curves: Okabe and Ito's or Tol's, told apart by the colour-blind, or greys.
         mouse: whether the screen takes the mouse; --no-mouse goes before it.
-        keys: as in keys.toml, such as "live.stop" = "x".
+        keys: as in keys.toml, such as "live.stop" = "f9".
     """
 
     home: str = ""
