@@ -18,6 +18,7 @@ from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.listing import find_session, runs_of
 from valtui_trainer.session.records import RunSpec
 from valtui_trainer.supervise import begin, validate
+from valtui_trainer.supervise.devices import choose_device, visible_gpus
 from valtui_trainer.supervise.further import further_run
 from valtui_trainer.supervise.neighbours import crowding
 from valtui_trainer.supervise.plan import Request, make_plan
@@ -30,6 +31,28 @@ def test_a_free_gpu_and_a_cpu_are_not_crowded(monkeypatch: pytest.MonkeyPatch) -
 
     assert crowding("cuda:0") == crowding("cpu") == crowding("cuda:7") == ""
     assert read_meter("cuda:0") == "cuda:0 H100 97 %  21.5 GB"
+
+
+def test_a_gpu_that_does_not_tell_its_load_or_memory_is_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_in(monkeypatch, [], refused=("nvmlDeviceGetUtilizationRates",))
+
+    assert choose_device("auto") == choose_device("cuda:0") == "cuda:0"
+    assert read_meter("cuda:0") == "cuda:0 H100  21.5 GB"
+
+    stand_in(monkeypatch, [], refused=("nvmlDeviceGetMemoryInfo",))
+    (gpu,) = visible_gpus()
+    assert gpu.total == psutil.virtual_memory().total
+    assert 0 < gpu.free <= gpu.total
+
+
+def test_a_part_of_a_gpu_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, [])
+    for allowed, devices in (("MIG-1", 1), ("MIG-2", 0), ("GPU-1", 1), ("", 0)):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+
+        assert len(visible_gpus()) == devices
 
 
 def test_who_else_is_there_is_named_with_what_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,8 @@ def read_gpu(device: str, own: Collection[int] = ()) -> str:
     if found is None:
         return device
     gpu, others = found.gpu, found.others
-    text = f"{device} {gpu.name} {gpu.load} %  {size(gpu.total - gpu.free)}"
+    load = f" {gpu.load} %" if gpu.load is not None else ""
+    text = f"{device} {gpu.name}{load}  {size(gpu.total - gpu.free)}"
     if others:
         held = sum(one.bytes for one in others)
         text += f"  {counted(len(others), 'other')}" + (f" {size(held)}" if held else "")

@@ -14,13 +14,13 @@ SPARE = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One visible CUDA device: its index as torch counts, name, bytes, and load in percent."""
+    """One visible CUDA device: its index as torch counts, name, bytes, and load in percent; None: not told."""
 
     index: int
     name: str
     free: int
     total: int
-    load: int = 0
+    load: int | None = None
 
 
 def visible_gpus() -> list[Gpu]:
@@ -48,30 +48,57 @@ def visible_handles() -> list[object]:
     if allowed is None:
         return handles
     by_uuid = {text(pynvml.nvmlDeviceGetUUID(handle)): handle for handle in handles}
-    return [h for word in allowed.split(",") if (h := pick(word.strip(), handles, by_uuid))]
+    found = (pick(word.strip(), handles, by_uuid) for word in allowed.split(","))
+    return [handle for handle in found if handle is not None]
 
 
 def describe(index: int, handle: object) -> Gpu:
-    """Return what NVML says of one device."""
+    """Return what NVML says of one device; parts of GPUs (MIG) tell no load."""
     import pynvml
 
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
-    return Gpu(
-        index=index,
-        name=text(pynvml.nvmlDeviceGetName(handle)).removeprefix("NVIDIA "),
-        free=int(memory.free),
-        total=int(memory.total),
-        load=int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu),
-    )
+    free, total = memory_of(handle)
+    try:
+        load = int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
+    except pynvml.NVMLError:
+        load = None
+    name = text(pynvml.nvmlDeviceGetName(handle)).removeprefix("NVIDIA ")
+    return Gpu(index, name, free, total, load)
+
+
+def memory_of(handle: object) -> tuple[int, int]:
+    """Return the free and all bytes of a device; the machine's where it has no memory of its own."""
+    import pynvml
+
+    try:
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    except pynvml.NVMLError:
+        import psutil
+
+        shared = psutil.virtual_memory()
+        return shared.available, shared.total
+    return int(memory.free), int(memory.total)
 
 
 def pick(word: str, handles: list[object], by_uuid: dict[str, object]) -> object | None:
-    """Return the device that one entry of CUDA_VISIBLE_DEVICES means."""
+    """Return the device, or the part of one, that an entry of CUDA_VISIBLE_DEVICES means."""
     if word.isdigit():
         return handles[int(word)] if int(word) < len(handles) else None
+    if word.startswith("MIG-"):
+        return part_of_gpu(word)
     return next(
         (handle for uuid, handle in by_uuid.items() if word and uuid.startswith(word)), None
     )
+
+
+def part_of_gpu(uuid: str) -> object | None:
+    """Return a part of a GPU (MIG), or None where there is none of that UUID."""
+    import pynvml
+
+    try:
+        found: object = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+    except pynvml.NVMLError:
+        return None
+    return found
 
 
 def text(value: bytes | str) -> str:
