@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from valtui.export.picture.colours import LIGHT
+from valtui.export.picture.fonts import face_for, font_of, legible
 from valtui.export.picture.scene import Area, Path, Point, Scene, Sign, Words, outline
 
 SCALE = 2
@@ -30,9 +31,10 @@ def png_of(scene: Scene) -> bytes:
         elif isinstance(shape, Sign):
             sign(image, shape)
     image = image.resize((size[0] // SMOOTH, size[1] // SMOOTH), Image.Resampling.LANCZOS)
-    for shape in scene.shapes:
-        if isinstance(shape, Words):
-            words(image, shape)
+    texts = [shape for shape in scene.shapes if isinstance(shape, Words)]
+    face = face_for(shape.text for shape in texts)
+    for shape in texts:
+        words(image, shape, face)
     written = io.BytesIO()
     image.convert("RGB").save(written, "PNG", optimize=True)
     return written.getvalue()
@@ -96,10 +98,10 @@ def sign(image: Image.Image, shape: Sign) -> None:
             stroke(image, one, rgb(shape.ink), 1.5)
 
 
-def words(image: Image.Image, shape: Words) -> None:
+def words(image: Image.Image, shape: Words, face: str) -> None:
     """Write a text."""
-    font = ImageFont.load_default(shape.size * SCALE)
+    font = font_of(face, shape.size * SCALE)
     at = ((shape.x + MARGIN) * SCALE, (shape.y + MARGIN) * SCALE)
-    draw, colour = ImageDraw.Draw(image), rgb(shape.ink)
+    draw, colour, text = ImageDraw.Draw(image), rgb(shape.ink), legible(shape.text, face)
     bold = 0.35 * SCALE if shape.bold else 0
-    draw.text(at, shape.text, fill=colour, font=font, anchor=ANCHORS[shape.anchor], stroke_width=bold, stroke_fill=colour)  # fmt: skip
+    draw.text(at, text, fill=colour, font=font, anchor=ANCHORS[shape.anchor], stroke_width=bold, stroke_fill=colour)  # fmt: skip
