@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.sessions import make_session
+from support.terminal import Terminal
 from valtui.cli.main import COMMANDS, main
 
 
@@ -37,6 +38,33 @@ def test_commands_options_and_names_are_offered(
     assert offered(capsys, "export", session.id, "--to", "p") == ["parquet"]
     assert offered(capsys, "nonsense", "") == []
     assert offered(capsys, "--home", str(home), "show", "2") == [session.id]
+
+
+def test_runs_are_offered_where_a_run_is_taken_alone(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, _ = make_session(home)
+
+    for command in ("compare", "report", "open"):
+        assert "batch-128" not in offered(capsys, command, session.id, "")
+    for command in ("export", "name", "note"):
+        assert offered(capsys, command, session.id, "") == []
+    assert "--to" in offered(capsys, "export", session.id, "--")
+    assert "batch-128" in offered(capsys, "export", session.id, "--run", "")
+    assert "batch-128" in offered(capsys, "probe", session.id, "--minutes", "10", "")
+    assert "batch-128" in offered(capsys, "prove", session.id, "")
+    assert session.id in offered(capsys, "probe", "--minutes", "10", "")
+    assert offered(capsys, "watch", "") == []
+    assert "dropout" in offered(capsys, "run", "batch-size", "dro")
+
+
+def test_a_value_that_bash_takes_apart_is_left_to_the_person(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del home
+    assert offered(capsys, "run", "x", "--set", "learning_rate", "=") == []
+    assert offered(capsys, "run", "x", "--set", "learning_rate", "=", "1") == []
+    assert offered(capsys, "run", "--set", "epochs", "=", "1", "batch-s") == ["batch-size"]
 
 
 def test_an_unknown_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,6 +128,29 @@ def test_a_shell_completes(home: Path, tmp_path: Path, shell: str, begun: str) -
 
     expected = {"com": "compare", "show ": session.id, "run batch-s": "batch-size"}
     assert expected.get(begun, "--parallel") in completed(shell, begun, tmp_path)
+
+
+INTERACTIVE = {
+    "bash": ("--norc", "--noprofile", "-i"),
+    "zsh": ("-f", "-i"),
+}
+PREPARE = {"bash": "", "zsh": "autoload -Uz compinit; compinit -u -D; "}
+
+
+@pytest.mark.usefixtures("path", "home")
+@pytest.mark.parametrize("shell", INTERACTIVE)
+def test_a_setting_waits_for_its_value_right_behind_the_sign(shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    command = f"import os; os.execvp({shell!r}, {(shell, *INTERACTIVE[shell])!r})"
+    terminal = Terminal(["-c", command], 100, 24)
+    try:
+        terminal.press(PREPARE[shell] + f'eval "$(valtui completion {shell})"; echo rea""dy\r')
+        terminal.read_until(lambda: "\nready" in terminal.text)
+        terminal.press("valtui run x --set learning_r\tX")
+        terminal.read_until(lambda: "learning_rate=X" in terminal.text)
+    finally:
+        terminal.close()
 
 
 @pytest.mark.usefixtures("path", "home")
