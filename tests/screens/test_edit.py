@@ -209,6 +209,12 @@ async def test_a_run_of_another_program_has_no_settings_to_change(
     [
         ("../x", "batch-32", {"batch_size": 3}, "cannot be a preset's name"),
         ("", "batch-32", {"batch_size": 3}, "cannot be a preset's name"),
+        (
+            "x",
+            "planted-overlap",
+            {"batch_size": 3},
+            "planted-overlap holds a mistake made on purpose",
+        ),
         ("x", "gone", {"batch_size": 3}, "gone is no preset any more"),
         ("x", "batch-32", {"val_size": None}, "val_size = none cannot stand in a preset's file"),
     ],
@@ -224,3 +230,20 @@ def test_what_cannot_be_saved_is_refused(
 def test_every_setting_has_a_meaning() -> None:
     for key in known_keys():
         assert len(help_of(key).partition(" Default:")[0]) > 10, key
+
+
+def test_what_is_saved_loads_from_every_folder(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del home
+    (tmp_path / "here" / "presets").mkdir(parents=True)
+    (tmp_path / "here" / "presets" / "foo.toml").write_text('extends = "seed-cnn"\nepochs = 7\n')
+    monkeypatch.chdir(tmp_path / "here")
+
+    save_preset("mine", "foo", {"batch_size": 48}, Library.open())
+    save_preset("planted-mine", "planted-overlap", {"batch_size": 48}, Library.open())
+    monkeypatch.chdir(tmp_path)
+
+    found = Library.open().preset("mine").preset
+    assert (found.epochs, found.batch_size) == (7, 48)
+    assert Library.open().preset("planted-mine").preset.fault.overlap == 0.2

@@ -11,8 +11,9 @@ from typing import Any
 
 from valtui_trainer.presets.data import from_anywhere
 from valtui_trainer.presets.errors import PresetError
-from valtui_trainer.presets.library import Library
+from valtui_trainer.presets.library import PLANTED, Library
 from valtui_trainer.presets.source import places
+from valtui_trainer.presets.types import Fault
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
 
@@ -32,8 +33,8 @@ def save_preset(name: str, extends: str, changes: Mapping[str, Any], library: Li
         library: all presets that there are.
 
     Raises:
-        PresetError: the name cannot be used or is taken, `extends` is no preset of the library, or a
-            value has no spelling in TOML.
+        PresetError: the name cannot be used or is taken, `extends` is no preset of the library or holds
+            a fault that the name does not tell, or a value has no spelling in TOML.
     """
     if not NAME.fullmatch(name):
         raise PresetError(
@@ -44,7 +45,7 @@ def save_preset(name: str, extends: str, changes: Mapping[str, Any], library: Li
     if extends not in library.presets:
         raise PresetError(f"{extends} is no preset any more, so nothing can extend it.")
     path = own_folder() / f"{name}.toml"
-    text = toml_of(extends, changes)
+    text = toml_of(parent_of(name, extends, library), changes)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "x", encoding="utf-8") as file:
@@ -54,6 +55,22 @@ def save_preset(name: str, extends: str, changes: Mapping[str, Any], library: Li
     except OSError as error:
         raise PresetError(f"{path}: cannot be written ({os.strerror(error.errno or 0)}).") from None
     return path
+
+
+def parent_of(name: str, extends: str, library: Library) -> str:
+    """Return what the new preset extends, so that it is found from every folder: a name, or a full path.
+
+    Raises:
+        PresetError: the parent holds a fault, and the new name does not say so.
+    """
+    parent = library.preset(extends)
+    if parent.preset.fault != Fault() and not name.startswith(PLANTED):
+        raise PresetError(
+            f"{extends} holds a mistake made on purpose; only a preset whose name begins with "
+            f"{PLANTED} can extend it."
+        )
+    known = {"valtui", "config"}
+    return extends if parent.place in known else str(parent.path.resolve())
 
 
 def toml_of(extends: str, changes: Mapping[str, Any]) -> str:
