@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from valtui_trainer.presets.errors import PresetError
@@ -10,13 +11,15 @@ from valtui_trainer.presets.library import BASE, Library
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.described import of_another
 from valtui_trainer.session.records import RunSpec
+from valtui_trainer.supervise.devices import cores, threads_per_run
 from valtui_trainer.supervise.plan import niceness
 
 
 def command_of(spec: RunSpec, library: Library) -> str:
     """Return the words that start a run like `spec` from scratch, quoted for a shell.
 
-    They hold as long as the preset that they name stays what it is.
+    They hold as long as the preset that they name stays what it is, on a machine of as many cores. Where
+    the run's own code and downloaded data lay stands before them, unless it is so here.
 
     Raises:
         PresetError: another program trains it, or it goes on from a checkpoint.
@@ -43,7 +46,28 @@ def command_of(spec: RunSpec, library: Library) -> str:
         words += ["--memory-fraction", f"{spec.memory_fraction:g}"]
     if spec.nice != niceness(None, spec.device):
         words += ["--nice", str(spec.nice)]
-    return shlex.join(words)
+    beside = beside_others(spec)
+    if beside > 1:
+        words += ["--parallel", str(beside)]
+    return surroundings(spec) + shlex.join(words)
+
+
+def beside_others(spec: RunSpec) -> int:
+    """Return for how many runs at once the CPU threads of `spec` are those that it had, 1 where for none."""
+    if spec.device != "cpu":
+        return 1
+    counts = range(1, cores() + 1)
+    return next((one for one in counts if threads_per_run("cpu", one) == spec.threads), 1)
+
+
+def surroundings(spec: RunSpec) -> str:
+    """Return what goes before the command, for a shell: the folder of own code, and where data lies."""
+    folder = (
+        f"cd {shlex.quote(spec.code_path)} && " if spec.code_path not in ("", os.getcwd()) else ""
+    )
+    if spec.data_root in ("", os.environ.get("VALTUI_DATA", "")):
+        return folder
+    return f"{folder}VALTUI_DATA={shlex.quote(spec.data_root)} "
 
 
 def based_on(spec: RunSpec, library: Library) -> tuple[str, Preset]:
