@@ -446,7 +446,7 @@ def test_networks_trained_alike_have_the_same_losses(
 def test_markdown_has_a_row_a_run_and_shows_hostile_names_as_they_are(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hostile = "a|b](x) `c` <img>"
+    hostile = "a|b](x) `c` <img> &lt;b&gt; @someone #12"
     make_session(home, {"batch-32": Preset(), hostile: Preset(batch_size=128)}, steps=400)
 
     assert main(["compare", "--md"]) == 0
@@ -459,3 +459,4 @@ def test_markdown_has_a_row_a_run_and_shows_hostile_names_as_they_are(
     assert rows[1] == f"|{' --- |' * (bars.pop() - 1)}"
     assert not re.search(r"(?<!\\)[`<]", "\n".join(rows))
     assert not re.search(r"(?<!\\)\]\(", "\n".join(lines))
+    assert not re.search(r"(?<!\\)&(?!#8203;)|[@#](someone|12)", "\n".join(lines))

@@ -14,7 +14,7 @@ from valtui.cli.main import main
 from valtui_trainer.session.about import FILE, read_about, write_about
 from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.layout import SessionPaths
-from valtui_trainer.session.listing import find_session
+from valtui_trainer.session.listing import find_session, summaries
 
 
 @pytest.fixture
@@ -87,6 +87,17 @@ def test_a_session_is_found_by_its_name_before_parts_of_ids(
     assert capsys.readouterr().out == "Baseline\n"
     assert main(["note", session.id, ""]) == 0
     assert "has no note any more" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["❤️ calm", "quite  calm", " quite\tcalm ", "\x1b[31mred", "Straße", "\udcff"])
+def test_a_session_is_found_by_its_name_as_a_person_wrote_it(
+    home: Path, session: SessionPaths, name: str
+) -> None:
+    new_session(home, identity="20260102T030405-other-abcdef")
+    write_about(session, name=name)
+
+    assert find_session(home, name).id == session.id
+    assert [one.paths.id for one in summaries(home) if one.fits(name)] == [session.id]
 
 
 @pytest.mark.parametrize(

@@ -67,13 +67,23 @@ def checked(text: str, longest: int, what: str) -> str:
     Raises:
         SessionError: it is too long.
     """
-    whole = re.sub(r"\s+", " ", text.encode(errors="backslashreplace").decode()).strip()
+    whole = on_one_line(text)
     if len(whole) > longest:
         raise SessionError(f"The {what} has {len(whole):,} characters; {longest:,} are the most.")
     return safe(whole, longest)
 
 
+def on_one_line(text: str) -> str:
+    """Return `text` with single spaces within and none around it."""
+    return re.sub(r"\s+", " ", text.encode(errors="backslashreplace").decode()).strip()
+
+
+def is_called(about: About, wanted: str) -> bool:
+    """Tell whether a person who writes `wanted` means the session of that name, in whatever case."""
+    return about.name.casefold() == safe(on_one_line(wanted), LONGEST_NAME).casefold()
+
+
 def matches(wanted: str, texts: Iterable[str]) -> bool:
     """Tell whether every word of `wanted` stands somewhere in `texts`, in whatever case."""
     everything = "\n".join(texts).casefold()
-    return all(word in everything for word in wanted.casefold().split())
+    return all(word in everything for word in safe(on_one_line(wanted)).casefold().split())

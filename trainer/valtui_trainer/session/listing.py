@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from valtui_trainer.session.about import NOTHING, About, matches, read_about
+from valtui_trainer.session.about import NOTHING, About, is_called, matches, read_about
 from valtui_trainer.session.described import status_of
 from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.errors import SessionError
@@ -171,11 +171,7 @@ def find_session(home: Path, wanted: str | None) -> SessionPaths:
 def named(home: Path, names: list[str], wanted: str) -> list[str]:
     """Return those of the sessions that a person called `wanted`, in whatever case."""
     folders = home / "sessions"
-    return [
-        name
-        for name in names
-        if read_about(SessionPaths(folders / name)).name.casefold() == wanted.casefold()
-    ]
+    return [name for name in names if is_called(read_about(SessionPaths(folders / name)), wanted)]
 
 
 def find_run(session: SessionPaths, wanted: str) -> RunPaths:

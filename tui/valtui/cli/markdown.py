@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$])")
+SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&])")
+MENTION = re.compile(r"([@#])(?=\w)")
+"""Of a person or an issue, which a forge finds in what is shown, where no escape is left."""
+
+NOTHING_SEEN = "&#8203;"
 
 
 def escaped(text: str) -> str:
     """Return `text` so that Markdown shows it as it stands."""
-    return SPECIAL.sub(r"\\\1", text).replace("\n", " ")
+    shown = SPECIAL.sub(r"\\\1", text).replace("\n", " ")
+    return MENTION.sub(rf"\1{NOTHING_SEEN}", shown)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
