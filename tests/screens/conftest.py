@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from textual import events
 from textual import pilot as textual_pilot
 from textual._wait import wait_for_idle
 from textual.app import App
@@ -187,6 +188,13 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: flo
             return
         assert time.monotonic() < deadline, "the screen still shows\n" + shown(pilot.app)
         await pilot.pause(0.02)
+
+
+def at_once(pilot: Pilot[Any], *keys: str) -> None:
+    """Let keys arrive together, as a slow line delivers them; nothing is waited for between them."""
+    for key in keys:
+        character = {"space": " ", "full_stop": "."}.get(key, key)
+        pilot.app.post_message(events.Key(key, character if len(character) == 1 else None))
 
 
 async def arrives(pilot: Pilot[Any], kind: type[ScreenType]) -> ScreenType:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from screens.conftest import Recorded, arrives, sees, shown, until
+from screens.conftest import Recorded, arrives, at_once, sees, shown, until
 from valtui.app import ValtuiApp
 from valtui.screens.edit import EditScreen
 from valtui.screens.live import LiveScreen
@@ -72,6 +72,22 @@ async def test_a_changed_preset_is_started_into_the_session(
     assert spec.id == "batch-32~batch-size-64~dropout-0.25"
     assert spec.preset_name == "batch-32"
     assert ended.commands == [f"start {spec.id}"]
+
+
+async def test_keys_that_arrive_together_act_in_the_order_in_which_they_were_typed(
+    app: MakeApp, ended: Recorded, asked: list[RunSpec]
+) -> None:
+    async with app(ended).run_test(size=(120, 40)) as pilot:
+        await arrives(pilot, LiveScreen)
+        at_once(
+            pilot, "2", "e", *"epocj", "backspace", "h", "enter", *["backspace"] * 9, *"30",
+            "backspace", "enter", *["backspace"] * 5, *"momentum", "down", "up", "enter",
+            *["backspace"] * 9, *"05", "left", "full_stop", "ctrl+r",
+        )  # fmt: skip
+        await until(pilot, lambda: asked)
+
+    (spec,) = asked
+    assert spec.id == "batch-128~epochs-3~batchnorm-momentum-0.5"
 
 
 async def test_what_cannot_be_is_said_while_it_is_written(

@@ -89,7 +89,9 @@ def test_a_session_is_found_by_its_name_before_parts_of_ids(
     assert "has no note any more" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["❤️ calm", "quite  calm", " quite\tcalm ", "\x1b[31mred", "Straße", "\udcff"])
+@pytest.mark.parametrize(
+    "name", ["❤️ calm", "quite  calm", " quite\tcalm ", "\x1b[31mred", "Straße", "\udcff"]
+)
 def test_a_session_is_found_by_its_name_as_a_person_wrote_it(
     home: Path, session: SessionPaths, name: str
 ) -> None:

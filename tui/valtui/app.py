@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("TEXTUAL_FPS", "120")
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.screen import Screen
 
 from valtui.keys import bindings, user_keymap
 from valtui.screens.home import HomeScreen
 from valtui.widgets.colours import other_css
 from valtui.widgets.driver import ValtuiDriver
+from valtui.widgets.keys_in_order import KeysInOrder
 from valtui_trainer.session.config import config_path, read_config
 from valtui_trainer.session.safe import safe
 
@@ -32,7 +33,7 @@ READING_SECONDS = 0.1
 """How long a live screen waits for its first curves, rather than that another comes before it."""
 
 
-class ValtuiApp(App[str]):
+class ValtuiApp(KeysInOrder[str]):
     """valtui on a terminal.
 
     Its return value, if any, is a sentence for the person at the terminal.

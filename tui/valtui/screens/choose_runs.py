@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -14,13 +14,14 @@ from textual.widgets.option_list import Option
 
 from valtui.screens.typed import typed_after
 from valtui.widgets.driver import ValtuiDriver
+from valtui.widgets.keys_in_order import KeysInOrder
 from valtui_trainer.session.safe import safe
 
 KEYS = "space  choose      enter  watch those      type a part of a name      escape  leave"
 
 
 class Runs(OptionList):
-    """Hears its keys itself, in the order in which they come."""
+    """Chooses by space and ends by enter, which an `OptionList` would take for its own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "app.choose", "choose"),
@@ -28,7 +29,7 @@ class Runs(OptionList):
     ]
 
 
-class ChooseRunsApp(App[list[str]]):
+class ChooseRunsApp(KeysInOrder[list[str]]):
     """Returns the names that were chosen; None where the person left."""
 
     ENABLE_COMMAND_PALETTE = False
