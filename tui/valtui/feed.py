@@ -60,8 +60,9 @@ class RunFeed:
     @property
     def unit(self) -> str:
         """What x of an evaluation counts: epochs, or steps where a program does not tell its epochs."""
-        told = is_ours(self.spec) or (self.start is not None and self.start.steps_per_epoch > 0)
-        return "epoch" if told else "step"
+        start = self.start
+        told = start is not None and (start.steps_per_epoch > 0 or start.tells_epochs)
+        return "epoch" if told or is_ours(self.spec) else "step"
 
     @property
     def skipped(self) -> int:

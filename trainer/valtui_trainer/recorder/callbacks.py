@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from valtui_trainer.recorder.guard import say
+from valtui_trainer.recorder.guard import in_words, say
 from valtui_trainer.recorder.recorder import Recorder
+
+Hook = TypeVar("Hook", bound=Callable[..., None])
 
 
 class Recording:
@@ -17,6 +20,7 @@ class Recording:
         self._run = run
         self._options = dict(options)
         self._evaluates = evaluate
+        self._said: set[str] = set()
         self.recorder: Recorder | None = None
 
     def begin(
@@ -48,6 +52,11 @@ class Recording:
         """Log an evaluation: by the Recorder's own, or, where the model is no classifier, the logged `loss`."""
         if self.recorder is None:
             return
+        if self.recorder.has_evaluated(step):
+            self._say_once(
+                "of several evaluations at one step, as on several sets, the first is recorded."
+            )
+            return
         if self._evaluates and val_loader is not None:
             before = self.recorder.evaluations
             self.recorder.evaluate(
@@ -59,14 +68,35 @@ class Recording:
             self._evaluates = False
             say("from now on the validation loss that the training itself logs is recorded.")
         if loss is not None:
-            figure = float(accuracy) if accuracy is not None else None
-            self.recorder.log_val(step, loss, epoch=epoch, accuracy=figure)
+            self.recorder.log_val(step, loss, epoch=epoch, accuracy=accuracy)
 
-    def end(self, failure: str = "") -> None:
-        """End the recording."""
+    def end(self, error: BaseException | None = None) -> None:
+        """End the recording; `error` is what ended the training, if anything did."""
         if self.recorder is not None:
-            self.recorder.close(failure)
+            self.recorder.__exit__(type(error) if error else None, error, None)
             self.recorder = None
+
+    def trouble(self, what: str, error: BaseException) -> None:
+        """Say once what went wrong between a framework and the Recorder."""
+        self._say_once(f"{what}() recorded nothing: {in_words(error)}. The training goes on.")
+
+    def _say_once(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            say(sentence)
+
+
+def harmless(hook: Hook) -> Hook:
+    """Return a hook of a framework so that it never raises an exception into the training."""
+
+    @functools.wraps(hook)
+    def never_raises(self: Any, *arguments: Any, **named: Any) -> None:
+        try:
+            hook(self, *arguments, **named)
+        except Exception as error:
+            self._recording.trouble(hook.__name__, error)
+
+    return cast(Hook, never_raises)
 
 
 def first(metrics: Mapping[str, Any], *names: str) -> Any:

@@ -36,7 +36,7 @@ class Course:
         self._pending = Pending()
         self._recorded_at = time.monotonic()
         self._columns: int | None = None
-        self._best: tuple[float, int] | None = None
+        self._bests: list[tuple[float, int]] = []
 
     def trained(
         self,
@@ -65,11 +65,15 @@ class Course:
         """Come to the evaluation at `step`: what is pending of the training is written first.
 
         Raises:
-            ValueError: the step is negative.
+            ValueError: the step is negative, or was evaluated already.
         """
         step = whole(step)
         if self._pending:
             self._record()
+        if self.has_evaluated(step):
+            raise ValueError(
+                f"step {step} was evaluated already; of several evaluations at one step the first is kept"
+            )
         if step <= self._val_step:
             self._restart(step)
         self._val_step = step
@@ -77,10 +81,14 @@ class Course:
         self._epoch = self._epoch_of(step, epoch)
         return step
 
+    def has_evaluated(self, step: int) -> bool:
+        """Tell whether the last evaluation was at `step`, and no training has come since."""
+        return step == self._val_step and self.step <= step
+
     def evaluation(self, step: int, loss: float) -> Val:
         """Return the record of an evaluation, of which the loss alone is known."""
-        if math.isfinite(loss) and (self._best is None or loss < self._best[0]):
-            self._best = loss, step
+        if math.isfinite(loss) and (not self._bests or loss < self._bests[-1][0]):
+            self._bests.append((loss, step))
         return Val(
             n=0, time=self.log.seconds, step=step, epoch=self._epoch,
             seed=self.log.guest.spec.seeds[0], val_loss=loss, val_accuracy=None,
@@ -110,7 +118,7 @@ class Course:
             self.log.event(
                 "warning", f"{self.log.dropped} records could not be written.", self.step
             )
-        best_loss, best_step = self._best or (None, None)
+        best_loss, best_step = self._bests[-1] if self._bests else (None, None)
         final = msgspec.convert(
             {
                 "status": status, "step": self.step, "epoch": self._epoch, "time": self.log.seconds,
@@ -123,6 +131,7 @@ class Course:
 
     def _epoch_of(self, step: int, epoch: float | None) -> float:
         if epoch is not None and math.isfinite(epoch) and epoch >= 0:
+            self.log.describe(tells_epochs=True)
             return float(epoch)
         return step / self._steps_per_epoch if self._steps_per_epoch else float(step)
 
@@ -132,6 +141,7 @@ class Course:
             self._record()
         self.log.restart(max(0, step - 1))
         self._val_step = min(self._val_step, max(0, step - 1))
+        self._bests = [(loss, at) for loss, at in self._bests if at < step]
 
     def _record(self) -> None:
         """Write the pending steps as one training record; reads their losses from the device."""

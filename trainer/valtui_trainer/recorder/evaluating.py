@@ -23,7 +23,7 @@ from valtui_trainer.training.built.batches import (
     to_device,
     undisturbed,
 )
-from valtui_trainer.training.built.describing import described
+from valtui_trainer.training.built.describing import MOST_PIXELS, described
 from valtui_trainer.training.checks import frozen
 from valtui_trainer.training.evaluate import Evaluation, balanced
 from valtui_trainer.training.lenses.batchnorm import norm_layers, set_statistics
@@ -47,6 +47,7 @@ class Seen:
     """What one evaluation found; None where a lens is off.
 
     Attributes:
+        first: whether it is the first that worked.
         described: the arrays of the validation set (`session.validation`), at the first evaluation.
         train_loss: on the fixed part of the training set, in eval mode.
     """
@@ -60,6 +61,45 @@ class Seen:
     train_loss: float | None = None
     lens_seconds: float | None = None
     described: dict[str, Any] | None = None
+    first: bool = False
+
+
+class Pictures:
+    """The images of a validation set, unless they are more than are kept of it."""
+
+    def __init__(self) -> None:
+        """Keep none yet."""
+        self.batches: list[torch.Tensor] = []
+        self._pixels = 0
+
+    def add(self, images: torch.Tensor) -> None:
+        """Keep a batch; none at all where they are too many."""
+        self._pixels += images.numel()
+        if self._pixels > MOST_PIXELS:
+            self.batches.clear()
+        else:
+            self.batches.append(images.cpu())
+
+
+def counted(labels: torch.Tensor) -> torch.Tensor:
+    """Return labels as int64 where they are whole numbers of another kind."""
+    return labels if labels.is_floating_point() else labels.long()
+
+
+def classes_of(labels: torch.Tensor) -> torch.Tensor:
+    """Return labels (b,) as classes, int64.
+
+    Raises:
+        ValueError: they are fractions.
+    """
+    if labels.is_floating_point() and not torch.equal(labels, labels.floor()):
+        raise ValueError("the labels are fractions, and no classes")
+    return labels.long()
+
+
+def chosen(logits: torch.Tensor) -> torch.Tensor:
+    """Return the classes (b,) that logits (b, c) stand for; one logit alone tells two classes apart."""
+    return (logits[:, 0] > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
 
 
 class Eyes:
@@ -88,10 +128,11 @@ class Eyes:
         """
         device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
         first = not self._looked
-        self._looked = True
+        if first:  # or the one before failed
+            self.plans, self.checks, self.notes, self._part = [], [], [], None
         with undisturbed(val_loader, train_loader), untouched(model, device):
             began = time.monotonic()
-            images: list[torch.Tensor] | None = [] if first else None
+            images = Pictures() if first else None
             buffers = {name: one.clone() for name, one in model.named_buffers()} if first else {}
             found = self._evaluate(model, val_loader, device, images)
             seconds = time.monotonic() - began
@@ -105,6 +146,8 @@ class Eyes:
             lens_seconds = time.monotonic() - lens_began
         _, labels = found.outputs()
         known = labels.cpu().numpy()
+        pictures = described(images.batches, known) if images is not None else None
+        self._looked = True
         return Seen(
             found=found,
             labels=known,
@@ -114,7 +157,8 @@ class Eyes:
             temperature=calibration.temperature if calibration else None,
             train_loss=train_loss,
             lens_seconds=lens_seconds,
-            described=described(images, known) if images is not None else None,
+            described=pictures,
+            first=first,
         )
 
     def _evaluate(
@@ -122,7 +166,7 @@ class Eyes:
         model: nn.Module,
         loader: Iterable[Any],
         device: torch.device,
-        images: list[torch.Tensor] | None = None,
+        images: Pictures | None = None,
     ) -> Evaluation:
         """Return the figures of `model` in eval mode on all of `loader`; its images go to `images`."""
         model.eval()
@@ -131,19 +175,19 @@ class Eyes:
             for batch in loader:
                 inputs, labels = images_and_labels(batch)
                 if images is not None and isinstance(inputs, torch.Tensor):
-                    images.append(inputs.cpu())
-                labels = labels.to(device)
+                    images.add(inputs)
+                labels = counted(labels.to(device))
                 logits = logits_of(model(to_device(inputs, device))).float()
                 losses.append(self._loss(logits, labels).float().reshape(-1))
                 outputs.append(logits)
-                targets.append(labels)
+                targets.append(classes_of(labels))
         if not losses:
             raise ValueError("the validation loader gave no batch")
         logits, labels = torch.cat(outputs), torch.cat(targets)
         samples = torch.cat(losses).cpu().numpy()
         if len(samples) != len(labels):
             raise ValueError(f"the loss gave {len(samples)} values for {len(labels)} samples")
-        hits = (logits.argmax(1) == labels).cpu().numpy()
+        hits = (chosen(logits) == labels).cpu().numpy()
         return Evaluation(
             losses=samples,
             loss=float(samples.mean(dtype=np.float64)),

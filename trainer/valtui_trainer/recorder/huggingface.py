@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from valtui_trainer.recorder.callbacks import Recording, first
+from valtui_trainer.recorder.callbacks import Recording, first, harmless
 
 if TYPE_CHECKING:
     TrainerCallback = Any
@@ -36,6 +36,7 @@ class RecorderCallback(TrainerCallback):  # type: ignore[misc]
         super().__init__()
         self._recording = Recording(run, evaluate, options)
 
+    @harmless
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Begin to record, on rank 0."""
         if state.is_world_process_zero:
@@ -44,6 +45,7 @@ class RecorderCallback(TrainerCallback):  # type: ignore[misc]
             an_epoch = math.ceil(steps / epochs) if steps and epochs else None
             self._recording.begin(settings, steps, lambda: an_epoch)
 
+    @harmless
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
@@ -55,6 +57,7 @@ class RecorderCallback(TrainerCallback):  # type: ignore[misc]
                 learning_rate=logs.get("learning_rate"), grad_norm=logs.get("grad_norm"),
             )  # fmt: skip
 
+    @harmless
     def on_evaluate(
         self,
         args: Any,
@@ -71,6 +74,7 @@ class RecorderCallback(TrainerCallback):  # type: ignore[misc]
             kwargs.get("optimizer"),
         )  # fmt: skip
 
+    @harmless
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """End the recording."""
         self._recording.end()

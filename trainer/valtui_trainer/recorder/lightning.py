@@ -6,8 +6,7 @@ import math
 import sys
 from typing import TYPE_CHECKING, Any
 
-from valtui_trainer.recorder.callbacks import Recording, first
-from valtui_trainer.recorder.guard import in_words
+from valtui_trainer.recorder.callbacks import Recording, first, harmless
 
 if TYPE_CHECKING:
     Callback = Any
@@ -35,6 +34,7 @@ class RecorderCallback(Callback):  # type: ignore[misc]
         super().__init__()
         self._recording = Recording(run, evaluate, options)
 
+    @harmless
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
         """Begin to record, on rank 0."""
         if not trainer.is_global_zero:
@@ -43,6 +43,7 @@ class RecorderCallback(Callback):  # type: ignore[misc]
         settings = dict(getattr(pl_module, "hparams", {}) or {})
         self._recording.begin(settings, total, lambda: steps_in_an_epoch(trainer))
 
+    @harmless
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -51,12 +52,15 @@ class RecorderCallback(Callback):  # type: ignore[misc]
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if recorder is None or loss is None:
             return
+        if pl_module.automatic_optimization:  # there Lightning has divided it already
+            loss = loss * trainer.accumulate_grad_batches
         rates = [group["lr"] for one in trainer.optimizers[:1] for group in one.param_groups[:1]]
         recorder.log_train(
             trainer.global_step, loss, epoch=epoch_of(trainer, batch_idx + 1),
             learning_rate=rates[0] if rates else None,
         )  # fmt: skip
 
+    @harmless
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Take note of an evaluation; the one before training is none."""
         if trainer.sanity_checking or self._recording.recorder is None:
@@ -70,10 +74,12 @@ class RecorderCallback(Callback):  # type: ignore[misc]
             only_one(trainer.optimizers),
         )  # fmt: skip
 
+    @harmless
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Note why the fit failed."""
-        self._recording.end(in_words(exception))
+        """Note why the fit failed, or that it was interrupted."""
+        self._recording.end(exception)
 
+    @harmless
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
         """End the recording."""
         self._recording.end()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from valtui_trainer.session.guest import Guest
 from valtui_trainer.session.layout import (
     SessionPaths,
     home,
+    prepare_home,
     session_id,
     slug,
     utc_now,
@@ -39,6 +43,11 @@ TYPES: dict[str, Any] = {
     "batch_size": Count, "learning_rate": Positive, "weight_decay": float,
 }  # fmt: skip
 DEEPEST = 4
+PATIENCE, LOOK_SECONDS = 5.0, 0.02
+"""Seconds that runs which begin together wait for one another at most, and between two looks."""
+
+TURNS = threading.Lock()
+"""Between Recorders of this process, which a lock of the kernel does not keep apart."""
 
 
 def make_place(
@@ -64,11 +73,44 @@ def make_place(
         SessionError: nothing can be written there.
     """
     home_folder = home(folder).absolute()
+    with alone(home_folder):
+        return place_in(home_folder, name, title, seed, plain(settings), builder)
+
+
+@contextlib.contextmanager
+def alone(home_folder: Path) -> Iterator[None]:
+    """Let nobody else look for a session, or make a run in it, meanwhile; those that wait too long go on."""
+    with TURNS:
+        lock = None
+        until = time.monotonic() + PATIENCE
+        with contextlib.suppress(
+            OSError, SessionError
+        ):  # what cannot be written is told by who writes it
+            prepare_home(home_folder)
+            while (lock := acquire(home_folder / "recorder.lock")) is None:
+                if time.monotonic() > until:
+                    break
+                threading.Event().wait(LOOK_SECONDS)
+        try:
+            yield
+        finally:
+            if lock is not None:
+                lock.release()
+
+
+def place_in(
+    home_folder: Path,
+    name: str,
+    title: str | None,
+    seed: int,
+    recorded: dict[str, Any],
+    builder: tuple[str, str] | None,
+) -> Guest:
+    """Make the run, as `make_place` says."""
     shown = safe(name, 100)
     session = find(home_folder, title) if title is not None else None
     taken = set(session.run_ids()) if session is not None else set()
     position = len(taken)
-    recorded = plain(settings)
     spec = RunSpec(
         id=run_id(slug(name), taken, [seed]),
         preset_name=shown,
@@ -130,11 +172,19 @@ def plain(value: Any, depth: int = 0) -> Any:
     """Return settings of any kind as what JSON can hold."""
     if isinstance(value, Mapping) and depth < DEEPEST:
         return {safe(str(key), 100): plain(one, depth + 1) for key, one in value.items()}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value if not isinstance(value, int) or abs(value) < 2**63 else str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return int(value) if abs(value) < 2**63 else str(int(value))
+    if isinstance(
+        value, float
+    ):  # numpy's float64 and str_ are such, and no encoder of JSON takes them
+        return float(value)
+    if isinstance(value, str):
+        return str.__str__(value)
     item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "ndim", 1) == 0:
-        return item()
+    if callable(item) and getattr(value, "ndim", 1) == 0 and depth < DEEPEST:
+        return plain(item(), depth + 1)
     if isinstance(value, list | tuple) and depth < DEEPEST:
         return [plain(one, depth + 1) for one in value[:100]]
     return safe(str(value), 200)

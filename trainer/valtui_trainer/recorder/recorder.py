@@ -16,7 +16,7 @@ from valtui_trainer.recorder.builder import Build, reference
 from valtui_trainer.recorder.course import Course
 from valtui_trainer.recorder.guard import guarded, in_words, say
 from valtui_trainer.recorder.place import make_place
-from valtui_trainer.recorder.samples import figures_of
+from valtui_trainer.recorder.samples import counted, figure, figures_of
 from valtui_trainer.session.built import BUILDING
 from valtui_trainer.session.guest import GuestLog
 from valtui_trainer.session.recorded import digest_of
@@ -53,8 +53,8 @@ class Recorder:
         seed: int = 0,
         settings: Mapping[str, Any] | None = None,
         home: str | Path | None = None,
-        steps_per_epoch: int | None = None,
-        total_steps: int | None = None,
+        steps_per_epoch: float | None = None,
+        total_steps: float | None = None,
         loss: Loss | None = None,
         build: Build | str | None = None,
         checkpoint_seconds: float = 30.0,
@@ -93,9 +93,7 @@ class Recorder:
         self._eyes: Eyes | None = None
         self._keeper: Keeper | None = None
         self._checkpoint_seconds = checkpoint_seconds
-        self._begin(
-            run, session, seed, settings or {}, home, steps_per_epoch or 0, total_steps or 0, build
-        )
+        self._begin(run, session, seed, settings or {}, home, steps_per_epoch, total_steps, build)
 
     @guarded
     def _begin(
@@ -105,8 +103,8 @@ class Recorder:
         seed: int,
         settings: Mapping[str, Any],
         home: str | Path | None,
-        steps_per_epoch: int,
-        total_steps: int,
+        steps_per_epoch: float | None,
+        total_steps: float | None,
         build: Build | str | None,
     ) -> None:
         if os.environ.get("RANK", "0") not in ("", "0"):
@@ -114,10 +112,11 @@ class Recorder:
         builder = self._reference(build) if build is not None else None
         place = make_place(str(run), session, int(seed), settings, home, builder)
         log = GuestLog(place, lambda error: self.trouble("writing", error))
+        an_epoch = counted(steps_per_epoch, "steps_per_epoch")
         log.start = msgspec.structs.replace(
-            log.start, steps_per_epoch=steps_per_epoch, total_steps=total_steps
+            log.start, steps_per_epoch=an_epoch, total_steps=counted(total_steps, "total_steps")
         )
-        self._course = Course(log, steps_per_epoch)
+        self._course = Course(log, an_epoch)
         self.path = place.session.folder
         atexit.register(self._at_exit)
 
@@ -193,11 +192,11 @@ class Recorder:
                 balanced=found.balanced,
             )  # fmt: skip
         record = course.evaluation(step, found.loss)
-        record.val_accuracy = found.accuracy if found.accuracy is not None else accuracy
+        record.val_accuracy = found.accuracy if found.accuracy is not None else figure(accuracy)
         record.val_balanced_accuracy = found.balanced_accuracy
         record.val_loss_calibrated = found.calibrated
         record.temperature = found.temperature
-        record.train_eval_loss = train_loss
+        record.train_eval_loss = figure(train_loss)
         self._write(course, record, found.losses)
 
     @guarded
@@ -232,11 +231,10 @@ class Recorder:
         from valtui_trainer.recorder.evaluating import Eyes
         from valtui_trainer.recorder.first_look import describe
 
-        first = self._eyes is None
         eyes = self._eyes = self._eyes or Eyes(self._loss)
         seen = eyes.look(model, val_loader, train_loader)
         step = course.evaluated(step, epoch)
-        if first:
+        if seen.first:
             describe(course.log, model, seen, eyes, course.step)
         record = course.evaluation(step, seen.found.loss)
         record.val_accuracy = seen.found.accuracy
@@ -250,6 +248,10 @@ class Recorder:
         self._write(course, record, seen.found.losses)
         if course.log.guest.spec.builder and optimizer is not None:
             self._keep(course.log, model, optimizer, train_loader, step)
+
+    def has_evaluated(self, step: int) -> bool:
+        """Tell whether the last evaluation was at `step`: of several at one step the first is kept."""
+        return self._course is not None and self._course.has_evaluated(step)
 
     def _write(self, course: Course, record: Val, losses: Any) -> None:
         """Write an evaluation; losses by sample that do not fit those before are left out, and it is said."""

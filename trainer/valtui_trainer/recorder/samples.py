@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from valtui_trainer.recorder.guard import say
+from valtui_trainer.session.safe import safe
+
 Losses = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
@@ -64,7 +67,9 @@ def figures_of(losses: Any, logits: Any = None, labels: Any = None) -> Figures:
         raise ValueError(
             f"logits are (n, classes) for {len(known)} labels, not {list(outputs.shape)}"
         )
-    hits = (outputs.argmax(1).numpy() == known).astype(bool)
+    one = outputs.shape[1] == 1  # which tells two classes apart
+    found = (outputs[:, 0] > 0).long() if one else outputs.argmax(1)
+    hits = (found.numpy() == known).astype(bool)
     calibration = calibrate(outputs, torch.from_numpy(known))
     return Figures(
         loss, rows, **common, accuracy=float(hits.mean()),
@@ -72,6 +77,25 @@ def figures_of(losses: Any, logits: Any = None, labels: Any = None) -> Figures:
         calibrated=calibration.loss if calibration else None,
         temperature=calibration.temperature if calibration else None,
     )  # fmt: skip
+
+
+def counted(number: Any, what: str) -> int:
+    """Return a count that somebody computed, as `len(data) / batch_size`; 0 for None or where it is none."""
+    if number is None:
+        return 0
+    value = figure(number)
+    if value is None or not 0 <= value < 2**53:
+        say(f"{what} = {safe(str(number), 40)} is no count, and not used.")
+        return 0
+    return round(value)
+
+
+def figure(number: Any) -> float | None:
+    """Return what somebody calls a figure as a float; None for None, and for what is no number."""
+    try:
+        return None if number is None else float(number)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return None
 
 
 def in_column(values: Any) -> Losses | None:

@@ -57,9 +57,12 @@ class Appender:
             self._dirty = False
 
     def close(self) -> None:
-        """Sync and close."""
-        self.sync()
-        os.close(self._descriptor)
+        """Sync and close; what is written afterwards is refused, and reaches no file of another's."""
+        try:
+            if self._descriptor >= 0:
+                self.sync()
+        finally:
+            self._descriptor = closed(self._descriptor)
 
 
 class Records(Appender):
@@ -87,6 +90,13 @@ def ends_within_a_line(path: Path) -> bool:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 1))
         return file.read(1) not in (b"", b"\n")
+
+
+def closed(descriptor: int) -> int:
+    """Close a descriptor, unless that was done; return what stands for none."""
+    if descriptor >= 0:
+        os.close(descriptor)
+    return -1
 
 
 def open_private(path: Path) -> int:

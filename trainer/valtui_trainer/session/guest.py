@@ -85,16 +85,22 @@ class GuestLog:
             test_size=0, image_shape=[], classes=0, balanced=True, data_digest="", split_digest="",
             validation_digest="", data_source="", notes=[], versions={}, by_class=False,
         )  # fmt: skip
-        self._attempt = self._open(add_attempt(guest.run))
+        self._attempt = add_attempt(guest.run)
+        self._train, self._val, self._events = self._open(self._attempt)
         self.heart = Heart(self._attempt, phase)
         self._written = False
 
-    def _open(self, attempt: AttemptPaths) -> AttemptPaths:
-        self._train = Records(attempt.train, self._patience)
-        self._val = Records(attempt.val, self._patience)
-        self._events = Records(attempt.events, self._patience)
-        self._rows = None
-        return attempt
+    def _open(self, attempt: AttemptPaths) -> list[Records]:
+        """Open the three files of records, or none of them."""
+        opened: list[Records] = []
+        try:
+            for path in (attempt.train, attempt.val, attempt.events):
+                opened.append(Records(path, self._patience))
+        except BaseException:
+            for file in opened:
+                file.close()
+            raise
+        return opened
 
     @property
     def seconds(self) -> float:
@@ -114,21 +120,28 @@ class GuestLog:
             self._written = self._try(lambda: write_document(self._attempt.start, start))
 
     def restart(self, step: int) -> None:
-        """Begin the next attempt, after which the points beyond `step` of earlier ones no longer count."""
-        for file in (self._train, self._val, self._events):
-            self._try(file.close)
-        if self._rows is not None:
-            self._try(self._rows.close)
+        """Begin the next attempt, after which the points beyond `step` of earlier ones no longer count.
+
+        Raises:
+            OSError: its files cannot be made; the one before goes on.
+        """
         attempt = add_attempt(self.guest.run)
+        opened = self._open(attempt)
+        try:
+            heart = Heart(attempt, self.heart.phase)
+        except BaseException:
+            for file in opened:
+                file.close()
+            raise
+        heart.step = self.heart.step
+        self._close_files()
+        self.heart.end()
         self.start = msgspec.structs.replace(
             self.start, attempt=attempt.number, started=utc_now(), from_step=step,
             from_time=self.seconds,
         )  # fmt: skip
-        phase, step = self.heart.phase, self.heart.step
-        self.heart.end()
-        self._attempt = self._open(attempt)
-        self.heart = Heart(attempt, phase)
-        self.heart.step = step
+        self._attempt, self.heart, self._rows = attempt, heart, None
+        self._train, self._val, self._events = opened
         self._written = False
         self.describe()
 
@@ -181,11 +194,14 @@ class GuestLog:
             self._try(file.sync)
         self._synced = time.monotonic()
 
-    def close(self, final: Final) -> None:
-        """Write how it ended, and give the run up."""
+    def _close_files(self) -> None:
         for file in (self._rows, self._train, self._val, self._events):
             if file is not None:
                 self._try(file.close)
+
+    def close(self, final: Final) -> None:
+        """Write how it ended, and give the run up."""
+        self._close_files()
         self._try(lambda: write_document(self._attempt.final, final))
         self.heart.end()
         self.guest.lock.release()

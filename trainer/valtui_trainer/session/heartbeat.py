@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from valtui_trainer.session.append import closed
 from valtui_trainer.session.layout import FILE_MODE
 from valtui_trainer.session.records import DAMAGED, Heartbeat
 
@@ -38,8 +39,8 @@ class HeartbeatFile:
         os.pwrite(self._descriptor, content.ljust(SIZE - 1) + b"\n", 0)
 
     def close(self) -> None:
-        """Close the file; what was written last stays."""
-        os.close(self._descriptor)
+        """Close the file; what was written last stays, and nothing is written any more."""
+        self._descriptor = closed(self._descriptor)
 
 
 def read_heartbeat(path: Path) -> Heartbeat | None:

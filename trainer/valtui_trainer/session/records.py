@@ -263,6 +263,7 @@ class Start(Struct, frozen=True, kw_only=True):
 
     Attributes:
         by_class: whether the validation set was drawn by class (stratified), rather than given as it is.
+        tells_epochs: whether another program says how many epochs it has done.
 
     Counts and sizes that a run of another program does not tell are 0, its digests empty.
     """
@@ -299,6 +300,7 @@ class Start(Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     lenses: list[LensPlan] = []
     by_class: bool = True
+    tells_epochs: bool = False
     schema: int = SCHEMA
 
 

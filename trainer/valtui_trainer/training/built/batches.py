@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from valtui_trainer.training.lenses.batchnorm import SUBSET
+from valtui_trainer.training.lenses.untouched import KeptGenerators
 
 IMAGES = ("pixel_values", "image", "images", "img", "x", "input", "inputs", "data")
 LABELS = ("labels", "label", "target", "targets", "y")
@@ -73,16 +74,16 @@ def logits_of(output: Any) -> torch.Tensor:
 
 @contextmanager
 def undisturbed(*loaders: Any) -> Iterator[None]:
-    """Give back the generators that the loaders and their samplers hold."""
-    owners = [owner for one in loaders for owner in (one, getattr(one, "sampler", None))]
-    candidates = [getattr(owner, "generator", None) for owner in owners]
-    held = [one for one in candidates if isinstance(one, torch.Generator)]
-    states = [generator.get_state() for generator in held]
+    """Give back the generators that the loaders, their samplers and their sets hold among their attributes."""
+    kept = KeptGenerators()
+    for loader in loaders:
+        kept.keep(getattr(loader, "generator", None))
+        kept.keep_of(getattr(loader, "sampler", None))
+        kept.keep_of(getattr(loader, "dataset", None))
     try:
         yield
     finally:
-        for generator, state in zip(held, states, strict=True):
-            generator.set_state(state)
+        kept.restore()
 
 
 def fixed_part(loader: Iterable[Any]) -> Part:
@@ -102,7 +103,7 @@ def fixed_part(loader: Iterable[Any]) -> Part:
     size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", None) or 32
     chosen = np.random.default_rng(SEED).permutation(len(data))[:SUBSET]
     used = len(chosen) // size * size or len(chosen)
-    torch.manual_seed(SEED)
+    torch.default_generator.manual_seed(SEED)  # torch.manual_seed would seed every GPU as well
     batches = [
         images_and_labels(loader.collate_fn([data[int(row)] for row in chosen[at : at + size]]))
         for at in range(0, used, size)
