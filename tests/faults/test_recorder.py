@@ -15,6 +15,7 @@ import torch
 from support.faults import can_mount, unmount
 from support.recorded import Loop, recording
 from valtui_trainer import Recorder
+from valtui_trainer.session import guest
 from valtui_trainer.session.history import read_history
 from valtui_trainer.session.layout import SessionPaths
 from valtui_trainer.session.listing import runs_of
@@ -39,6 +40,33 @@ def test_where_nothing_can_be_written_the_loop_trains_on_and_it_is_said_once(
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith("valtui: nothing is recorded: ")
     assert said.endswith("The training goes on.")
+
+
+@pytest.mark.parametrize("fails", ["add_attempt", "Records", "Heart"])
+def test_where_no_attempt_can_begin_no_file_of_the_programs_is_written_or_closed(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    recorder = Recorder("restarts")
+    recorder.log_train(5, 1.0)
+    recorder.log_val(5, 1.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(guest, fails, no_room)
+        recorder.log_train(3, 1.0)
+    theirs = [(tmp_path / f"{number}.txt").open("w") for number in range(8)]
+    for file in theirs:
+        file.write("theirs")
+    recorder.log_train(6, 1.0)
+    recorder.log_val(6, 0.5)
+    recorder.close()
+    for file in theirs:
+        file.close()
+
+    assert {(tmp_path / f"{number}.txt").read_text() for number in range(8)} == {"theirs"}
+    assert recorder.path is not None
+    assert history_of(recorder.path)[-1] == 6
 
 
 FULL = """

@@ -195,6 +195,68 @@ def test_a_fit_that_fails_is_noted_with_its_reason(home: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
+def test_a_fit_that_is_interrupted_is_stopped_and_its_loss_is_that_of_a_batch(
+    home: Path, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("lightning") is None:
+        pytest.skip("lightning is not installed")
+    program = LIGHTNING.format(
+        package="lightning",
+        outputs=3,
+        options="",
+        fail="if self.global_step == 3: raise KeyboardInterrupt",
+    )
+    program = program.replace("max_epochs=4", "max_epochs=20, accumulate_grad_batches=4")
+    program = program.replace("return nn.functional", "return 4.0 + 0.0 * nn.functional")
+
+    state, _, history, said = recorded(program, tmp_path, home)
+
+    assert state == "STOPPED", said
+    assert {record.train_loss for record in history.train} == {4.0}
+
+
+ODD = HUGGING_FACE.replace(
+    "eval_dataset=data[:16],",
+    'eval_dataset={"one": data[:16], "two": data[16:]}, '
+    'compute_metrics=lambda _: {"accuracy": {"accuracy": 0.9}},',
+)
+
+
+@pytest.mark.slow
+def test_several_sets_and_odd_metrics_of_hugging_face_neither_stop_it_nor_make_seams(
+    home: Path, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("transformers") is None:
+        pytest.skip("transformers is not installed")
+
+    state, _, history, said = recorded(ODD, tmp_path, home)
+
+    assert state == "DONE", said
+    assert [record.step for _, record in history.val] == [4, 8, 12, 16]
+    assert history.train[-1].step == 16
+    assert len(history.starts) == 1
+    assert "of several evaluations at one step" in said
+
+
+@pytest.mark.slow
+def test_logged_metrics_that_are_no_numbers_do_not_stop_a_training(
+    home: Path, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec("transformers") is None:
+        pytest.skip("transformers is not installed")
+    program = HUGGING_FACE.replace(
+        'RecorderCallback("theirs")', 'RecorderCallback("theirs", evaluate=False)'
+    ).replace("eval_dataset=data[:16],", "eval_dataset=data[:16], compute_metrics=lambda _: {'accuracy': {}},")  # fmt: skip
+
+    state, _, history, said = recorded(program, tmp_path, home)
+
+    assert state == "DONE", said
+    assert [(record.step, record.val_accuracy) for _, record in history.val] == [
+        (4, None), (8, None), (12, None), (16, None)
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
 def test_one_line_records_a_training_of_hugging_face(home: Path, tmp_path: Path) -> None:
     if importlib.util.find_spec("transformers") is None:
         pytest.skip("transformers is not installed")

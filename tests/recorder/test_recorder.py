@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import signal
@@ -17,9 +18,11 @@ import torch
 from support.commands import valtui, wait_until
 from support.recorded import Loop, recording
 from valtui_trainer import Recorder
+from valtui_trainer.session.documents import read_document
 from valtui_trainer.session.history import read_history
 from valtui_trainer.session.layout import RunPaths, SessionPaths
-from valtui_trainer.session.listing import runs_of, statuses
+from valtui_trainer.session.listing import runs_of, session_names, statuses
+from valtui_trainer.session.records import Final
 
 
 def only_run(recorder: Recorder) -> RunPaths:
@@ -155,6 +158,118 @@ def test_a_step_that_goes_back_is_a_restart_and_replaces_what_came_after(home: P
     history = read_history(only_run(recorder))
     assert [(record.step, record.val_loss) for _, record in history.val] == [(10, 10.0), (20, 0.5)]
     assert [start.from_step for start in history.starts] == [0, 15]
+
+
+def test_the_best_is_of_what_still_counts_after_a_restart(home: Path) -> None:
+    with Recorder("restarted") as recorder:
+        for step, loss in ((10, 0.9), (20, 0.8), (30, 0.1)):
+            recorder.log_train(step, 1.0)
+            recorder.log_val(step, loss)
+        recorder.log_train(21, 1.0)
+        recorder.log_val(22, 0.85)
+
+    final = read_document(only_run(recorder).last_attempt().final, Final)  # type: ignore[union-attr]
+    assert final is not None
+    assert (final.best_step, final.best_val_loss) == (20, pytest.approx(0.8))
+
+
+def test_of_several_evaluations_at_one_step_the_first_is_kept(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Recorder("twice") as recorder:
+        for step in (10, 20):
+            recorder.log_train(step, 1.0)
+            recorder.log_val(step, float(step))
+            recorder.log_val(step, 99.0)
+        recorder.log_train(20, 1.0)
+
+    history = read_history(only_run(recorder))
+    assert [(record.step, record.val_loss) for _, record in history.val] == [(10, 10.0), (20, 20.0)]
+    assert [record.step for record in history.train] == [10, 20]
+    assert len(history.starts) == 1
+    assert "was evaluated already" in capsys.readouterr().err
+
+
+def test_epochs_that_are_told_are_called_epochs(home: Path, tmp_path: Path) -> None:
+    units = []
+    for epoch in (None, 0.5):
+        with Recorder("told") as recorder:
+            for step in range(10, 130, 10):
+                at = None if epoch is None else epoch * step
+                recorder.log_train(step, 1.0, epoch=at)
+                recorder.log_val(step, 1.0 / step, epoch=at)
+        (run,) = document("compare", cwd=tmp_path)["runs"]  # type: ignore[misc]
+        units.append((run["best"]["step"], run["best"]["epoch"]))
+
+    assert units == [(120, None), (120, 60.0)]
+
+
+class Colour(enum.StrEnum):
+    """A setting as some programs have them."""
+
+    RED = "red"
+
+
+def test_settings_and_counts_are_taken_from_numpy_and_divisions_too(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {
+        "lr": np.float64(0.1), "name": np.str_("net"), "width": np.int64(4), "on": np.bool_(True),
+        "colour": Colour.RED, "when": np.datetime64("2026-01-02T03:04"), "at": torch.tensor(2.0),
+    }  # fmt: skip
+    with Recorder(
+        "odd", settings=settings, steps_per_epoch=1000 / 32, total_steps=np.int64(100)
+    ) as recorder:
+        recorder.log_train(np.int64(31), np.float32(1.0), learning_rate=np.float64(0.1))
+        recorder.log_val(np.int64(31), np.float64(0.5), accuracy=np.float64(0.25))
+    with Recorder("none", steps_per_epoch=float("nan")) as other:
+        other.log_val(5, 1.0, accuracy={"accuracy": 0.9})  # type: ignore[arg-type]
+
+    first, second = (
+        document("show", str(one.path and one.path.name), cwd=tmp_path)["runs"][0]  # type: ignore[index]
+        for one in (recorder, other)
+    )
+    assert first["settings"] == {
+        "lr": 0.1, "name": "net", "width": 4, "on": True, "colour": "red",
+        "when": "2026-01-02 03:04:00", "at": 2.0,
+    }  # fmt: skip
+    assert (first["start"]["steps_per_epoch"], first["start"]["total_steps"]) == (31, 100)
+    (record,) = [record for _, record in read_history(only_run(recorder)).val]
+    assert (record.step, record.epoch, record.val_accuracy) == (31, 1.0, 0.25)
+    assert second["val_points"] == 1
+    assert "steps_per_epoch = nan is no count" in capsys.readouterr().err
+
+
+TOGETHER = """
+    import sys
+    from valtui_trainer import Recorder
+    sys.stdin.readline()
+    with Recorder("net", session="sweep", seed=int(sys.argv[1])) as recorder:
+        recorder.log_val(1, 1.0)
+"""
+
+
+def test_runs_that_begin_at_once_stand_in_one_session(home: Path, tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(textwrap.dedent(TOGETHER))
+    programs = [
+        subprocess.Popen(
+            [sys.executable, str(script), str(seed)],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for seed in range(4)
+    ]  # fmt: skip
+    for program in programs:
+        assert program.stdin is not None
+        program.stdin.write("\n")
+        program.stdin.flush()
+    said = [program.communicate()[1] for program in programs]
+
+    assert said == [""] * 4
+    (name,) = session_names(home)
+    runs = runs_of(SessionPaths(home / "sessions" / name))
+    assert sorted(spec.seeds[0] for _, spec in runs) == [0, 1, 2, 3]
+    assert all(len(read_history(run).val) == 1 for run, _ in runs)
 
 
 def test_runs_of_one_title_stand_side_by_side_and_seeds_of_one_name_together(
