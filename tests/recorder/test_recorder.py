@@ -243,6 +243,7 @@ def test_settings_and_counts_are_taken_from_numpy_and_divisions_too(
 TOGETHER = """
     import sys
     from valtui_trainer import Recorder
+    print("ready", flush=True)
     sys.stdin.readline()
     with Recorder("net", session="sweep", seed=int(sys.argv[1])) as recorder:
         recorder.log_val(1, 1.0)
@@ -255,10 +256,13 @@ def test_runs_that_begin_at_once_stand_in_one_session(home: Path, tmp_path: Path
     programs = [
         subprocess.Popen(
             [sys.executable, str(script), str(seed)],
-            stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         for seed in range(4)
     ]  # fmt: skip
+    for program in programs:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
     for program in programs:
         assert program.stdin is not None
         program.stdin.write("\n")
