@@ -198,7 +198,8 @@ def test_epochs_that_are_told_are_called_epochs(home: Path, tmp_path: Path) -> N
                 at = None if epoch is None else epoch * step
                 recorder.log_train(step, 1.0, epoch=at)
                 recorder.log_val(step, 1.0 / step, epoch=at)
-        (run,) = document("compare", cwd=tmp_path)["runs"]  # type: ignore[misc]
+        assert recorder.path is not None
+        (run,) = document("compare", recorder.path.name, cwd=tmp_path)["runs"]  # type: ignore[misc]
         units.append((run["best"]["step"], run["best"]["epoch"]))
 
     assert units == [(120, None), (120, 60.0)]

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parameter import is_lazy
 
 from valtui_trainer.measure.soundness import repeat
-from valtui_trainer.recorder.guard import in_words
+from valtui_trainer.recorder.guard import in_words, say
 from valtui_trainer.session.records import Check, LensPlan
 from valtui_trainer.training.built.batches import (
     Part,
@@ -21,12 +24,12 @@ from valtui_trainer.training.built.batches import (
     images_and_labels,
     logits_of,
     to_device,
-    undisturbed,
 )
 from valtui_trainer.training.built.describing import MOST_PIXELS, described
+from valtui_trainer.training.built.kept_loaders import undisturbed
 from valtui_trainer.training.checks import frozen
 from valtui_trainer.training.evaluate import Evaluation, balanced
-from valtui_trainer.training.lenses.batchnorm import norm_layers, set_statistics
+from valtui_trainer.training.lenses.batchnorm import in_eval_mode, norm_layers, set_statistics
 from valtui_trainer.training.lenses.calibration import calibrate
 from valtui_trainer.training.lenses.plan import AVERAGED, CALIBRATED, EXACT
 from valtui_trainer.training.lenses.untouched import untouched
@@ -34,6 +37,7 @@ from valtui_trainer.training.uncompiled import uncompiled
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """From logits (b, c) and labels (b,) to the losses (b,) of the samples."""
+TRAIN_LOSS = "the training loss in eval mode"
 NO_LOADER = "no train_loader was given to evaluate()"
 
 
@@ -81,6 +85,22 @@ class Pictures:
             self.batches.append(images.cpu())
 
 
+def single(model: nn.Module) -> nn.Module:
+    """Return the model within what trains it in several processes, whose forward would wait for the others."""
+    several = nn.parallel.DistributedDataParallel, nn.DataParallel
+    return single(model.module) if isinstance(model, several) else model
+
+
+def refuse_lazy(model: nn.Module) -> None:
+    """Refuse a model whose weights are made by its first forward.
+
+    Raises:
+        ValueError: its training has not made them yet.
+    """
+    if any(map(is_lazy, model.parameters())):
+        raise ValueError("the model has lazy layers; evaluate it after its first training step")
+
+
 def counted(labels: torch.Tensor) -> torch.Tensor:
     """Return labels as int64 where they are whole numbers of another kind."""
     return labels if labels.is_floating_point() else labels.long()
@@ -116,6 +136,7 @@ class Eyes:
         self._loss = loss or cross_entropy
         self._part: Part | None = None
         self._looked = False
+        self._failed: set[str] = set()
         self.plans: list[LensPlan] = []
         self.checks: list[Check] = []
         self.notes: list[str] = []
@@ -130,6 +151,9 @@ class Eyes:
         first = not self._looked
         if first:  # or the one before failed
             self.plans, self.checks, self.notes, self._part = [], [], [], None
+        model = single(model)
+        refuse_lazy(model)
+        moving = [layer for layer in norm_layers(model) if layer.training or not model.training]
         with undisturbed(val_loader, train_loader), untouched(model, device):
             began = time.monotonic()
             images = Pictures() if first else None
@@ -138,11 +162,11 @@ class Eyes:
             seconds = time.monotonic() - began
             if first:
                 self._check_frozen(model, val_loader, device, found, buffers)
-                self._decide(model, train_loader)
+                self._decide(moving, train_loader)
             lens_began = time.monotonic()
             calibration = calibrate(*found.outputs())
-            train_loss = self._train_loss(model, device)
-            exact = self._exact(model, val_loader, device)
+            train_loss = self._lens(TRAIN_LOSS, lambda: self._train_loss(model, device))
+            exact = self._lens(EXACT, lambda: self._exact(model, moving, val_loader, device))
             lens_seconds = time.monotonic() - lens_began
         _, labels = found.outputs()
         known = labels.cpu().numpy()
@@ -169,15 +193,17 @@ class Eyes:
         images: Pictures | None = None,
     ) -> Evaluation:
         """Return the figures of `model` in eval mode on all of `loader`; its images go to `images`."""
-        model.eval()
+        in_eval_mode(model)
         losses, outputs, targets = [], [], []
-        with torch.inference_mode(), uncompiled(model):
+        with torch.no_grad(), uncompiled(model):  # inference_mode would spoil what a model caches
             for batch in loader:
                 inputs, labels = images_and_labels(batch)
                 if images is not None and isinstance(inputs, torch.Tensor):
                     images.add(inputs)
-                labels = counted(labels.to(device))
+                labels = counted(labels)
                 logits = logits_of(model(to_device(inputs, device))).float()
+                self._refuse_labels(labels, logits.shape[1])
+                labels = labels.to(device)
                 losses.append(self._loss(logits, labels).float().reshape(-1))
                 outputs.append(logits)
                 targets.append(classes_of(labels))
@@ -196,6 +222,21 @@ class Eyes:
             logits=logits,
             labels=labels,
         )
+
+    def _refuse_labels(self, labels: torch.Tensor, classes: int) -> None:
+        """Refuse labels that no logit stands for, which on a GPU would end the whole process.
+
+        Raises:
+            ValueError: with the label.
+        """
+        if classes == 1 and self._loss is cross_entropy:
+            raise ValueError("one logit needs a loss of your own: Recorder(…, loss=…)")
+        for label in (labels.min().item(), labels.max().item()) if len(labels) else ():
+            if not 0 <= label < max(2, classes):
+                raise ValueError(
+                    f"the label {label} is no class of {max(2, classes)}; leave such samples out of val_loader, "
+                    "or log their losses with log_val"
+                )
 
     def _check_frozen(
         self,
@@ -217,9 +258,28 @@ class Eyes:
             return
         self.checks.append(frozen.in_words(found.loss, again.loss, twice, moved))
 
-    def _decide(self, model: nn.Module, train_loader: Any) -> None:
+    def _lens(self, name: str, look: Callable[[], float | None]) -> float | None:
+        """Return what a lens sees; one that fails is off from then on, and costs no evaluation."""
+        if name in self._failed:
+            return None
+        try:
+            return look()
+        except Exception as error:  # whatever their model or set raises
+            self._failed.add(name)
+            say(f"{name} is off: {in_words(error)}. The evaluation is recorded.")
+            self.plans = [
+                msgspec.structs.replace(plan, on=False, reason=in_words(error))
+                if plan.name == name
+                else plan
+                for plan in self.plans
+            ]
+            return None
+
+    def _decide(self, moving: list[_BatchNorm], train_loader: Any) -> None:
         """Decide about the lenses, and take the training samples that they need."""
-        why_not = "this model has no BatchNorm" if not norm_layers(model) else ""
+        why_not = "this model has no BatchNorm that training moves" if not moving else ""
+        if any(isinstance(layer, nn.SyncBatchNorm) for layer in moving):
+            why_not = "SyncBatchNorm would wait for the other processes"
         try:
             if train_loader is None:
                 raise ValueError(NO_LOADER)
@@ -247,10 +307,15 @@ class Eyes:
         return self._evaluate(model, self._part.batches, device).loss if self._part else None
 
     def _exact(
-        self, model: nn.Module, val_loader: Iterable[Any], device: torch.device
+        self,
+        model: nn.Module,
+        moving: list[_BatchNorm],
+        val_loader: Iterable[Any],
+        device: torch.device,
     ) -> float | None:
         """Return the loss with BatchNorm statistics of the fixed training samples, which ends changed."""
-        if self._part is None or not norm_layers(model):
+        if self._part is None or not any(plan.on for plan in self.plans if plan.name == EXACT):
             return None
-        set_statistics(model, (to_device(images, device) for images, _ in self._part.batches))
+        batches = (to_device(images, device) for images, _ in self._part.batches)
+        set_statistics(model, batches, layers=moving)
         return self._evaluate(model, val_loader, device).loss

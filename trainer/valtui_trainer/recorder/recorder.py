@@ -35,8 +35,8 @@ DIFFERS = "the validation set has another number of samples than before"
 class Recorder:
     """Writes what valtui measures from a loop that somebody else wrote; `valtui` shows it live.
 
-    Nothing here ever raises into the loop, and nothing waits for a disk: what goes wrong is said once on
-    stderr, and training goes on. In a distributed run only rank 0 (`$RANK`) records. Costs: see the
+    Nothing here ever raises into the loop, and nothing waits for room on a disk: what goes wrong is said once
+    on stderr, and training goes on. In a distributed run only rank 0 records. Costs: see the
     README; a record is taken about three times a second, and the loss of a step in between is kept where
     it is, without waiting for the device.
 
@@ -107,7 +107,7 @@ class Recorder:
         total_steps: float | None,
         build: Build | str | None,
     ) -> None:
-        if os.environ.get("RANK", "0") not in ("", "0"):
+        if rank() != 0:
             return
         builder = self._reference(build) if build is not None else None
         place = make_place(str(run), session, int(seed), settings, home, builder)
@@ -331,3 +331,13 @@ class Recorder:
         if course.log.gone:
             raise FileNotFoundError(2, "the session's folder was deleted", str(self.path))
         return course
+
+
+def rank() -> int:
+    """Return which process of a distributed run this is; 0 where there is one."""
+    torch = sys.modules.get("torch")
+    distributed = getattr(torch, "distributed", None)
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return int(distributed.get_rank())
+    told = os.environ.get("RANK", "")
+    return int(told) if told.isdigit() else 0

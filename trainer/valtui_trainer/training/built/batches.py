@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,7 +11,6 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from valtui_trainer.training.lenses.batchnorm import SUBSET
-from valtui_trainer.training.lenses.untouched import KeptGenerators
 
 IMAGES = ("pixel_values", "image", "images", "img", "x", "input", "inputs", "data")
 LABELS = ("labels", "label", "target", "targets", "y")
@@ -70,20 +68,6 @@ def logits_of(output: Any) -> torch.Tensor:
     if not isinstance(output, torch.Tensor) or output.ndim != 2:
         raise ValueError("the model's output is no tensor of logits (batch, classes)")
     return output
-
-
-@contextmanager
-def undisturbed(*loaders: Any) -> Iterator[None]:
-    """Give back the generators that the loaders, their samplers and their sets hold among their attributes."""
-    kept = KeptGenerators()
-    for loader in loaders:
-        kept.keep(getattr(loader, "generator", None))
-        kept.keep_of(getattr(loader, "sampler", None))
-        kept.keep_of(getattr(loader, "dataset", None))
-    try:
-        yield
-    finally:
-        kept.restore()
 
 
 def fixed_part(loader: Iterable[Any]) -> Part:

@@ -32,6 +32,12 @@ def norm_layers(model: nn.Module) -> list[_BatchNorm]:
     ]
 
 
+def in_eval_mode(model: nn.Module) -> None:
+    """Set the modes of all modules, and call no `eval` of somebody's own, which may do more than that."""
+    for module in model.modules():
+        module.training = False
+
+
 def fixed_batches(train_set: Batches, split_seed: int, batch_size: int) -> tuple[torch.Tensor, ...]:
     """Return the indices (batch_size,) of the batches that statistics are estimated on.
 
@@ -56,9 +62,12 @@ def set_exact_statistics(
 
 
 def set_statistics(
-    model: nn.Module, batches: Iterable[torch.Tensor], autocast: bool = False
+    model: nn.Module,
+    batches: Iterable[torch.Tensor],
+    autocast: bool = False,
+    layers: list[_BatchNorm] | None = None,
 ) -> None:
-    """Give the BatchNorm layers of `model` new buffers with the statistics of `batches` of images.
+    """Give BatchNorm layers of `model`, or `layers` of them alone, new buffers with statistics of `batches`.
 
     Their mean is E[μ_B], their variance E[σ²_B + μ²_B] − μ²; averaging σ²_B alone would be short by
     Var(μ_B). BatchNorm is in train mode meanwhile, everything else in eval mode; images are not
@@ -73,8 +82,8 @@ def set_statistics(
     Raises:
         ValueError: a batch leaves some layer with one value per channel.
     """
-    model.eval()
-    layers = norm_layers(model)
+    in_eval_mode(model)
+    layers = norm_layers(model) if layers is None else layers
     seen = [Moments(layer) for layer in layers]
     hooks = [
         layer.register_forward_hook(moments.hook())
@@ -83,14 +92,15 @@ def set_statistics(
     try:
         for images in batches:
             autocasting = torch.autocast(images.device.type, torch.bfloat16, enabled=autocast)
-            with torch.inference_mode(), autocasting, uncompiled(model):
+            # Not inference_mode: what somebody's model caches meanwhile may serve its training.
+            with torch.no_grad(), autocasting, uncompiled(model):
                 model(images)
     finally:
         for handle in hooks:
             handle.remove()
     for moments in seen:
         moments.settle()
-    model.eval()
+    in_eval_mode(model)
 
 
 class Moments:

@@ -129,17 +129,6 @@ class KeptGenerators:
             state = bits.state
             self._states.append((lambda before: setattr(bits, "state", before), state))
 
-    def keep_of(self, owner: object) -> None:
-        """Take the states of what `owner`, and a set within it, hold among their attributes."""
-        seen: set[int] = set()
-        while owner is not None and id(owner) not in seen:
-            seen.add(id(owner))
-            for value in list(getattr(owner, "__dict__", {}).values()):
-                held = value.values() if isinstance(value, dict) else value
-                for one in held if isinstance(value, dict | list | tuple) else (value,):
-                    self.keep(one)
-            owner = getattr(owner, "dataset", None)
-
     def restore(self) -> None:
         """Put everything back."""
         for put_back, state in self._states:
