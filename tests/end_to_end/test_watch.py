@@ -224,6 +224,17 @@ def test_nonsense_is_refused_in_a_sentence(name: str, home: Path, tmp_path: Path
     assert refused.stdout == ""
 
 
+def test_a_name_that_is_not_utf_8_is_refused_in_a_sentence(home: Path, tmp_path: Path) -> None:
+    folder = os.fsencode(tmp_path) + b"/run-\xff"
+    os.mkdir(folder)
+    Path(os.fsdecode(folder), "log.csv").write_text("step,val_loss\n1,0.5\n")
+
+    done = valtui("watch", str(tmp_path), "--json", cwd=tmp_path, check=2)
+
+    assert "this name is not UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_column_that_is_not_recognised_is_named_by_hand(home: Path, tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("when,apples\n" + "".join(f"{s},{s}.5\n" for s in range(20)))
 

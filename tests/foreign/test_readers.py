@@ -115,6 +115,72 @@ def test_rows_of_another_length_are_counted_and_columns_of_one_name_told_apart(
     assert (len(found), reader.skipped) == (2, 1)
 
 
+def test_a_remark_above_the_header_hides_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "# made by a tool\n\n" + HEADER + "".join(f"{n},0.5,0.6\n" for n in range(5000))
+    )
+    reader = CsvLog(path)
+
+    found = [point.values["step"] for _ in range(80) for point in reader.read(100)]
+
+    assert found == list(range(5000))
+    assert not reader.behind
+
+
+def test_words_between_the_rows_are_no_header(tmp_path: Path) -> None:
+    text = (
+        "starting up\n"
+        + HEADER
+        + "1,0.5,0.6\nresuming from checkpoint\nloaded, at epoch 3\n2,0.4,0.5\n"
+    )
+
+    assert [row["step"] for row in rows(text, tmp_path)] == [1, 2]
+    assert [row["step"] for row in rows(text.replace(",", ";"), tmp_path)] == [1, 2]
+
+
+def test_a_header_with_further_columns_in_the_middle_holds_from_there(tmp_path: Path) -> None:
+    text = HEADER + "1,0.5,0.6\nstep,train_loss,val_loss,lr\n2,0.4,0.5,0.1\n"
+
+    assert rows(text, tmp_path)[-1] == {"step": 2, "train_loss": 0.4, "val_loss": 0.5, "lr": 0.1}
+
+
+@pytest.mark.parametrize(
+    "line", ["50%|###  |\r100%|#####|", '"' + "x" * 200_000 + '",1,2', 'a"\rb']
+)
+def test_lines_that_no_table_has_are_counted_and_the_rest_is_read(
+    line: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_bytes((HEADER + "1,0.5,0.6\n" + line + "\n2,0.4,0.5\n").encode())
+    reader = CsvLog(path)
+
+    assert [point.values["step"] for point in reader.read(10_000)] == [1, 2]
+    assert reader.skipped == 1
+
+
+def test_a_file_that_is_replaced_by_one_with_a_further_column_gives_no_row_twice(
+    tmp_path: Path,
+) -> None:
+    path, other = tmp_path / "log.csv", tmp_path / "new"
+    path.write_text(HEADER + "1,0.5,0.6\n2,0.4,0.5\n")
+    reader = CsvLog(path)
+    reader.read(100)
+    other.write_text("step,train_loss,val_loss,lr\n1,0.5,0.6,1\n2,0.4,0.5,1\n3,0.3,0.4,1\n")
+    os.replace(other, path)
+
+    assert [point.values["step"] for point in reader.read(100)] == [3]
+
+
+def test_a_log_of_validation_alone_tells_the_validation_loss() -> None:
+    names = ["epoch_loss", "epoch_accuracy"]
+
+    assert meaning(names, Options(), validates=True).columns == {
+        "val_loss": "epoch_loss", "val_accuracy": "epoch_accuracy",
+    }  # fmt: skip
+    assert meaning(names, Options())["train_loss"] == "epoch_loss"
+
+
 def test_a_line_without_an_end_takes_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(HEADER + "x" * (3 * LONGEST_LINE) + "\n2,0.4,0.5\n")

@@ -52,8 +52,14 @@ def plain(name: str) -> str:
     return re.sub(r"[\s/\\|:.-]+", "_", name.strip().lower()).strip("_")
 
 
-def meaning(names: Iterable[str], options: Options) -> Meaning:
+def meaning(names: Iterable[str], options: Options, validates: bool = False) -> Meaning:
     """Return what the columns `names` mean; what a person said holds above all.
+
+    Args:
+        names: of the columns.
+        options: what a person said.
+        validates: whether the whole log is of validation, as Keras writes one beside that of training; what
+            does not say of which part it is, is of that.
 
     Raises:
         SessionError: a person named a column or a field that is not there.
@@ -62,12 +68,14 @@ def meaning(names: Iterable[str], options: Options) -> Meaning:
     short = {name: plain(name) for name in known}
     found: dict[str, str] = {}
     doubts: list[str] = []
+    untold = bare(("loss", "epoch_loss", "loss_epoch"), short)
     wanted = {
-        "val_loss": losses(VAL, short) or losses(TEST, short),
-        "train_loss": losses(TRAIN, short) or bare(("loss", "epoch_loss", "loss_epoch"), short),
+        "val_loss": losses(VAL, short) or losses(TEST, short) or (untold if validates else []),
+        "train_loss": losses(TRAIN, short) or ([] if validates else untold),
         "val_accuracy": accuracies(VAL, short)
         or accuracies(TEST, short)
-        or bare(("metrics_accuracy_top1", "metrics_accuracy"), short),
+        or bare(("metrics_accuracy_top1", "metrics_accuracy"), short)
+        or (bare(tuple(f"epoch_{one}" for one in ACCURACY), short) if validates else []),
         "learning_rate": bare(RATES, short) or starting(("lr_", "learning_rate_"), short),
         "grad_norm": bare(NORMS, short),
         "step": bare(STEPS, short),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,15 @@ class CsvLog:
 
     def read(self, most: int) -> list[Point]:
         """Return the rows that came since the last call, about `most` of them."""
-        if self._header and self._first_line() not in ("", self._header_line):
+        changed = bool(self._header) and self._first_line() not in ("", self._header_line)
+        if changed:
             self._lines.anew()
             self._begin_anew()
         lines = self._lines.read(max(4096, most * BYTES_A_ROW))
         if self._lines.restarts != self._restarts:
             self._restarts = self._lines.restarts
-            self._begin_anew()
+            if not changed:  # else it was begun anew already
+                self._begin_anew()
         self.behind = self._lines.behind
         found = [point for line in lines if (point := self._point(line)) is not None]
         self.skipped += self._lines.skipped
@@ -59,32 +62,31 @@ class CsvLog:
         return found
 
     def _first_line(self) -> str:
-        """Return the header that stands in the file now, or nothing where it cannot be seen."""
+        """Return the first line in the file now that says something, or nothing where it cannot be seen."""
         try:
             with self._path.open("rb") as file:
-                line = file.readline(1 << 16)
+                begin = file.read(1 << 16)
         except OSError:
             return ""
-        if b"\0" in line or not line.endswith(b"\n"):  # two bytes a letter, or torn
+        if b"\0" in begin:  # two bytes a letter
             return ""
-        return line.decode("utf-8-sig", "replace").rstrip("\r\n")
+        *whole, _torn = begin.decode("utf-8-sig", "replace").split("\n")
+        return next((line.rstrip("\r") for line in whole if not is_empty(line)), "")
 
     def _begin_anew(self) -> None:
         self._header, self._header_line = [], ""
         self._to_pass, self._given = self._given, 0
 
     def _point(self, line: str) -> Point | None:
-        if not line.strip() or line.lstrip().startswith("#"):
+        if is_empty(line):
+            return None
+        cells = self._cells(line)
+        if cells is None or (self._header and self._is_header(line, cells)):
+            self.skipped += cells is None
             return None
         if not self._header:
+            self._header_line = line
             self._begin_header(line)
-            return None
-        cells = next(csv.reader([line], delimiter=self._delimiter), [])
-        names = [cell.strip() for cell in cells]
-        if names == self._header:
-            return None
-        if names and all(name and number(name) is None for name in names):
-            self._header = unique(names)
             return None
         if len(cells) != len(self._header):
             self.skipped += 1
@@ -108,15 +110,40 @@ class CsvLog:
         self._given += 1
         return Point(values)
 
+    def _cells(self, line: str) -> list[str] | None:
+        """Return the cells of a line, or None where it is none of a table's."""
+        try:
+            return next(csv.reader([line], delimiter=self._delimiter), [])
+        except csv.Error:  # a line within a line, or a cell of endless length
+            return None
+
+    def _is_header(self, line: str, cells: list[str]) -> bool:
+        """Tell whether a line is a header: again, with further columns, or behind words that were none."""
+        names = [cell.strip() for cell in cells]
+        if names == self._header:
+            return True
+        parts = re.split(r"[,;\t|]", line)
+        no_table_yet = len(self._header) == 1 and not self._given
+        if no_table_yet and len(parts) > 1 and all(number(part) is None for part in parts):
+            self._begin_header(line)
+            return True
+        if all(name and number(name) is None for name in names) and {*names} & {*self._header}:
+            self._header = unique(names)
+            return True
+        return False
+
     def _begin_header(self, line: str) -> None:
-        self._header_line = line
         self._delimiter = max(DELIMITERS, key=line.count)
-        cells = next(csv.reader([line], delimiter=self._delimiter), [])
-        self._header = unique([cell.strip() for cell in cells])
+        self._header = unique([cell.strip() for cell in self._cells(line) or []])
 
     def settings(self) -> dict[str, Any]:
         """Return what a YAML file beside the log tells."""
         return yaml_settings([self._path.with_name(name) for name in BESIDE])
+
+
+def is_empty(line: str) -> bool:
+    """Tell whether a line says nothing: blanks, or a remark."""
+    return not line.strip() or line.lstrip().startswith("#")
 
 
 def unique(names: list[str]) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import math
 import time
 from collections.abc import Iterator
 from operator import attrgetter
+from pathlib import Path
 
-from valtui_trainer.foreign.columns import FIELDS, Meaning, meaning
+from valtui_trainer.foreign.columns import FIELDS, VAL, Meaning, meaning, plain
 from valtui_trainer.foreign.points import Options, Point, Reader
 from valtui_trainer.foreign.recognise import open_reader
 from valtui_trainer.foreign.request import WatchedLog, source_of
@@ -70,7 +72,8 @@ class Seed:
             if not self.names.keys() >= point.values.keys():
                 self.names.update(dict.fromkeys(point.values))
         if len(self.names) > before:
-            self.translator.meaning = meaning(self.names, self._options)
+            validates = plain(Path(self.log.path).name) in VAL
+            self.translator.meaning = meaning(self.names, self._options, validates)
 
     @property
     def understood(self) -> bool:
@@ -175,8 +178,13 @@ class Followed:
         if isinstance(item, Train):
             self._log.train(item)
             return
-        if item.val_loss is not None and (self._best is None or item.val_loss < self._best[0]):
-            self._best = item.val_loss, item.step
+        loss = item.val_loss
+        if (
+            loss is not None
+            and math.isfinite(loss)
+            and (self._best is None or loss < self._best[0])
+        ):
+            self._best = loss, item.step
         self._log.val(item, None)
 
     def _warn(self, sentence: str) -> None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from valtui_trainer.foreign.grouping import Group, grouped
 from valtui_trainer.foreign.points import Options, Source
 from valtui_trainer.foreign.recognise import missing_package, open_reader, sources
+from valtui_trainer.presets.library import is_unicode
 from valtui_trainer.presets.types import Preset
 from valtui_trainer.session.create import create_session, run_id
 from valtui_trainer.session.documents import read_document, write_document
@@ -128,8 +129,13 @@ def make_session(
     """Make a session that watches `groups` of the logs at `path`; nothing reads them yet.
 
     Raises:
-        SessionError: it cannot be written.
+        SessionError: it cannot be written, or a name is not UTF-8, which no log of ours can hold.
     """
+    for place in [path, *(source.path for group in groups for _, source in group.seeds)]:
+        if not is_unicode(str(place)):
+            raise SessionError(
+                f"{safe(str(place))}: this name is not UTF-8; rename it, or link to it."
+            )
     identity = session_id(f"watch-{path.name}")
     runs: list[RunSpec] = []
     watched: list[WatchedRun] = []
