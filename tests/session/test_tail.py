@@ -245,6 +245,16 @@ def test_unknown_fields_are_ignored(tmp_path: Path) -> None:
     assert event.kind == "from the future"
 
 
+def test_bytes_that_are_no_text_cost_their_line_also_in_the_name_of_a_field(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    whole = '{"n": 0, "time": 1.0, "kind": "näher", "step": 3}'.encode()
+    path.write_bytes(whole + b"\n" + whole.replace(b"step", b"st\x80ep") + b"\n" + whole + b"\n")
+    tail = Tail(path, Event)
+
+    assert [event.step for event in tail.read()] == [3, 3]
+    assert tail.skipped == 1
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_survives_as_strict_json(tmp_path: Path, value: float) -> None:
     path = tmp_path / "val.jsonl"

@@ -145,15 +145,18 @@ class Tail(Generic[T]):
         return found
 
     def _decode(self, lines: list[bytes]) -> list[T]:
-        try:
-            return list(map(self._decoder.decode, lines))
-        except DAMAGED:  # at least one: find out which
-            return self._decode_one_by_one(lines)
+        if all(map(bytes.isascii, lines)):
+            try:
+                return list(map(self._decoder.decode, lines))
+            except DAMAGED:  # at least one: find out which
+                pass
+        return self._decode_one_by_one(lines)
 
     def _decode_one_by_one(self, lines: list[bytes]) -> list[T]:
         found = []
         for line in lines:
             try:
+                line.decode()  # of fields that it does not know the decoder takes any bytes
                 found.append(self._decoder.decode(line))
             except DAMAGED:
                 self.skipped += 1
