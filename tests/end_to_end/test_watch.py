@@ -197,6 +197,43 @@ def test_runs_that_differ_by_a_seed_are_seeds_of_one(home: Path, tmp_path: Path)
     }  # fmt: skip
 
 
+@pytest.mark.slow
+def test_a_seed_that_appears_later_is_taken_up_beside_the_ones_that_are_there(
+    home: Path, tmp_path: Path
+) -> None:
+    write_runs(tmp_path / "runs", ["wide_seed0"])
+    plain = watch(tmp_path, "runs")
+    session = the_session(home)
+    wait_until(lambda: steps(session), what="the first seed")
+
+    write_runs(tmp_path / "runs", ["wide_seed1"])
+    wait_until(lambda: len(runs_of(session)) == 2, 60, "the second seed")
+    second = runs_of(session)[1][0]
+    wait_until(lambda: len(read_history(second).val) >= 11, what="its points")
+    plain.send_signal(signal.SIGINT)
+    plain.communicate(timeout=20)
+
+    assert [spec.preset_name for _, spec in runs_of(session)] == ["wide_seed0", "wide_seed1"]
+
+
+def test_a_reading_goes_to_the_end_and_says_what_it_passed_over(home: Path, tmp_path: Path) -> None:
+    rows = "".join(f"{step},{1 / step}\n" for step in range(1, 21))
+    others = "".join(f"{step},\n" for step in range(21, 40_000))
+    (tmp_path / "log.csv").write_text(
+        "step,val_loss\n" + rows + others + "damaged\n20,3\n40000,0.01\n40001,0.5"
+    )
+
+    done = valtui("watch", "log.csv", "--json", cwd=tmp_path)
+    os.utime(tmp_path / "log.csv", (1, 1))
+    later = valtui("watch", "log.csv", "--step", "stepp", "--json", cwd=tmp_path)
+
+    assert json.loads(done.stdout)["runs"][0]["evaluations"] == 21
+    assert "log.csv: 1 rows that are damaged" in done.stderr
+    assert "log.csv has no end yet" in done.stderr
+    assert "there is no column stepp" in later.stderr
+    assert "no end yet" not in later.stderr
+
+
 NONSENSE = {
     "nothing": ("missing.csv", "does not exist"),
     "a binary file": ("binary.csv", "zero bytes"),

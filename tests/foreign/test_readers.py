@@ -6,6 +6,7 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -181,6 +182,108 @@ def test_a_log_of_validation_alone_tells_the_validation_loss() -> None:
     assert meaning(names, Options())["train_loss"] == "epoch_loss"
 
 
+def test_words_with_commas_above_the_header_hide_nothing(tmp_path: Path) -> None:
+    text = "run begun, seed 1\nby, hand, for, trial\n" + HEADER + "1,0.5,0.6\n"
+
+    assert rows(text, tmp_path) == [{"step": 1, "train_loss": 0.5, "val_loss": 0.6}]
+
+
+def test_a_last_row_without_an_end_counts_once_nothing_was_written_for_a_while(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + "1,0.5,0.6\n2,0.4,0.5")
+    reader = CsvLog(path)
+
+    at_once, unfinished = reader.read(100), reader.unfinished
+    os.utime(path, (1, 1))
+    later = reader.read(100) + reader.read(100)
+    with path.open("a") as file:
+        file.write("\n3,0.3,0.4\n")
+    then = reader.read(100)
+
+    assert ([point.values["step"] for point in at_once], unfinished) == ([1], True)
+    assert ([point.values["step"] for point in later], reader.unfinished) == ([2], False)
+    assert [(point.values["step"], point.reread) for point in then] == [(3, False)]
+
+
+def test_a_last_row_that_goes_on_after_all_is_given_again(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(HEADER + "1,0.5,0.6\n2,0.4,0.5")
+    os.utime(path, (1, 1))
+    reader = CsvLog(path)
+    translator = Translator(meaning(["step", "val_loss"], Options()), seed=0)
+    found = list(translator.translate(reader.read(100))) + list(translator.flush())
+
+    with path.open("a") as file:
+        file.write("e-3\n")
+    then = list(translator.translate(reader.read(100))) + list(translator.flush())
+
+    assert [one.val_loss for one in found if isinstance(one, Val)] == [0.6, 0.5]
+    assert then[0] == Restart(1, reread=True)
+    assert [one.val_loss for one in then if isinstance(one, Val)] == [0.5e-3]
+
+
+def test_a_last_line_of_json_counts_once_it_is_a_whole_object(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"step": 1}\n{"step": 2}')
+    reader = JsonLines(path)
+
+    found = reader.read(100) + reader.read(100)
+    with path.open("a") as file:
+        file.write('\n{"step": 3}\n{"step": 4')
+    then = reader.read(100)
+
+    assert [point.values["step"] for point in found] == [1, 2]
+    assert [point.values["step"] for point in then] == [3]
+    assert reader.skipped == 0
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.jsonl"])
+def test_a_log_that_is_saved_whole_each_time_gives_no_row_twice(name: str, tmp_path: Path) -> None:
+    path, saved = tmp_path / name, tmp_path / "saved"
+    kind = kind_of(path)
+    assert kind is not None
+    reader = open_reader(Source(name, kind, path, 0.0))
+
+    given_steps = []
+    for last in (3, 5, 8):
+        table = [(step, 1 / step) for step in range(1, last + 1)]
+        lines = [
+            json.dumps({"step": step, "val_loss": loss}) if kind == "jsonl" else f"{step},{loss}"
+            for step, loss in table
+        ]
+        saved.write_text("\n".join([*(["step,val_loss"] if kind == "csv" else []), *lines, ""]))
+        os.replace(saved, path)
+        given_steps.append([point.values["step"] for point in reader.read(100)])
+
+    assert given_steps == [[1, 2, 3], [4, 5], [6, 7, 8]]
+
+
+def test_another_log_with_the_same_first_row_is_read_from_where_it_differs(tmp_path: Path) -> None:
+    path, other = tmp_path / "log.csv", tmp_path / "new"
+    path.write_text("step,val_loss\n0,2.5\n1,2.0\n2,1.5\n")
+    reader = CsvLog(path)
+    assert len(reader.read(100)) == 3
+
+    other.write_text("step,val_loss\n0,2.5\n1,2.2\n2,1.9\n")
+    os.replace(other, path)
+
+    assert [point.values["val_loss"] for point in reader.read(100)] == [2.2, 1.9]
+
+
+def test_a_first_line_that_no_table_has_is_looked_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    body = "".join(f"{n},0.5,0.6\n" for n in range(3000))
+    path.write_bytes(("50%|##  |\r100%|####|\n" + HEADER + body).encode())
+    reader = CsvLog(path)
+
+    found = [point.values["step"] for _ in range(60) for point in reader.read(100)]
+
+    assert found == list(range(3000))
+    assert not reader.behind
+
+
 def test_a_line_without_an_end_takes_bounded_memory(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(HEADER + "x" * (3 * LONGEST_LINE) + "\n2,0.4,0.5\n")
@@ -252,6 +355,32 @@ def test_tensorboards_files_may_hold_anything(tmp_path: Path) -> None:
     assert not refusal or "cannot be read" in refusal
 
 
+def test_two_programs_may_write_event_files_into_one_folder(tmp_path: Path) -> None:
+    writer = pytest.importorskip("tensorboard.summary.writer.event_file_writer")
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    def log(to: Any, step: int) -> None:
+        values = [Summary.Value(tag="val_loss", simple_value=step)]
+        to.add_event(Event(wall_time=1.0, step=step, summary=Summary(value=values)))
+        to.flush()
+
+    first = writer.EventFileWriter(str(tmp_path), filename_suffix=".a")
+    second = writer.EventFileWriter(str(tmp_path), filename_suffix=".b")
+    (source,) = sources(tmp_path)
+    reader = open_reader(source)
+    log(first, 1)
+    log(second, 2)
+    found = [reader.read(100), reader.read(100)]
+    log(first, 3)
+    log(second, 4)
+    found.append(reader.read(100))
+    first.close()
+    second.close()
+
+    assert [[point.values["step"] for point in one] for one in found] == [[1, 2], [], [3, 4]]
+
+
 # --- what columns mean --------------------------------------------------------------------------
 
 
@@ -269,6 +398,10 @@ def test_tensorboards_files_may_hold_anything(tmp_path: Path) -> None:
           "grad_norm": "grad_norm", "learning_rate": "learning_rate"}),
         (["train_loss_step", "train_loss_epoch", "valid_loss", "lr-Adam", "step"],
          {"train_loss": "train_loss_epoch", "val_loss": "valid_loss", "learning_rate": "lr-Adam"}),
+        (["loss", "eval_loss", "step", "epoch", "train_loss", "train_runtime"],
+         {"train_loss": "loss", "val_loss": "eval_loss"}),
+        (["_step", "trainer/global_step", "val_loss"], {"step": "trainer/global_step"}),
+        (["_step", "step", "val_loss"], {"step": "step"}),
         (["_step", "_timestamp", "test_loss"], {"step": "_step", "time": "_timestamp", "val_loss": "test_loss"}),
     ],
 )  # fmt: skip
@@ -326,6 +459,98 @@ def test_a_step_that_goes_back_is_a_restart() -> None:
     assert [one.step for one in found if isinstance(one, Val)] == [1, 2, 3, 2, 3]
 
 
+def test_a_restart_at_step_zero_replaces_what_was_logged_there() -> None:
+    found = translated(*({"step": step, "val_loss": 1.0} for step in (0, 1, 0, 1)))
+
+    assert [one for one in found if isinstance(one, Restart)] == [Restart(-1)]
+
+
+def places(*tables: dict[str, float]) -> list[tuple[str, int]]:
+    """Return where rows stand: R for what a restart leaves, T for training, V for validation."""
+    letters = {Restart: "R", Train: "T", Val: "V"}
+    found = [one for one in translated(*tables) if isinstance(one, Restart | Train | Val)]
+    return [(letters[type(one)], one.step) for one in found]
+
+
+def test_a_step_that_begins_anew_each_epoch_goes_on_where_the_epoch_before_ended() -> None:
+    found = places(
+        *(
+            {
+                "epoch": epoch,
+                "batch": batch,
+                **({"val_loss": 1.0} if batch == 2 else {}),
+                "loss": 1.0,
+            }
+            for epoch in range(3)
+            for batch in range(3)
+        )
+    )
+
+    assert [step for kind, step in found if kind == "T"] == list(range(9))
+    assert [step for kind, step in found if kind == "V"] == [2, 5, 8]
+    assert not [step for kind, step in found if kind == "R"]
+
+
+def test_validation_that_names_the_last_batch_of_its_epoch_stands_there() -> None:
+    rows_of = [
+        [{"epoch": epoch, "iter": at, "loss": 1.0} for at in (0, 5, 9)]
+        + [{"epoch": epoch, "iter": 9, "val_loss": 1.0}]
+        for epoch in range(3)
+    ]
+    found = places(*(row for rows in rows_of for row in rows))
+
+    assert [step for kind, step in found if kind == "V"] == [9, 19, 29]
+    assert [step for kind, step in found if kind == "T"] == [0, 5, 9, 10, 15, 19, 20, 25, 29]
+
+
+def test_a_training_that_goes_back_to_an_earlier_epoch_began_again_there() -> None:
+    course = [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1), (1, 0), (1, 1), (2, 0)]
+    found = places(*({"epoch": e, "batch": b, "loss": 1.0} for e, b in course))
+
+    assert found == [
+        *(("T", step) for step in range(6)), ("R", 1), ("T", 2), ("T", 3), ("T", 4),
+    ]  # fmt: skip
+
+
+def test_a_count_of_all_steps_beside_epochs_stays_as_it_is() -> None:
+    found = places(
+        {"epoch": 0, "step": 10, "loss": 1.0}, {"epoch": 1, "step": 10, "val_loss": 1.0},
+        {"epoch": 1, "step": 20, "loss": 1.0}, {"epoch": 2, "step": 20, "val_loss": 1.0},
+    )  # fmt: skip
+
+    assert [place for kind, place in found if kind == "T"] == [10, 20]
+    assert [place for kind, place in found if kind == "V"] == [10, 20]
+
+
+def test_a_row_without_a_step_stands_where_the_one_before_did() -> None:
+    found = places(
+        {"step": 10, "loss": 1.0}, {"val_loss": 1.0}, {"step": 20, "loss": 1.0}, {"val_loss": 0.5}
+    )
+
+    assert [place for kind, place in found if kind == "V"] == [10, 20]
+
+
+def test_epochs_with_a_fraction_keep_their_rows_apart() -> None:
+    found = translated(*({"epoch": at / 4, "val_loss": 1.0} for at in range(9)))
+
+    assert [one.step for one in found if isinstance(one, Val)] == list(range(9))
+    assert [one.epoch for one in found if isinstance(one, Val)] == [at / 4 for at in range(9)]
+
+
+def test_figures_in_rows_of_their_own_join_the_training_record_of_their_step() -> None:
+    found = translated(
+        {"step": 1, "loss": 1.0}, {"step": 1, "learning_rate": 0.1}, {"step": 1, "grad_norm": 3.0},
+        {"step": 2, "learning_rate": 0.05}, {"step": 2, "grad_norm": 2.0}, {"step": 2, "loss": 0.9},
+        {"step": 3, "loss": 0.8},
+    )  # fmt: skip
+
+    assert [
+        (one.step, one.train_loss, one.learning_rate, one.grad_norm)
+        for one in found
+        if isinstance(one, Train)
+    ] == [(1, 1.0, 0.1, 3.0), (2, 0.9, 0.05, 2.0), (3, 0.8, 0.05, None)]
+
+
 def test_training_and_validation_may_count_their_steps_apart() -> None:
     found = translated(
         {"step": 100, "train_loss": 1.0}, {"step": 1, "val_loss": 1.0},
@@ -367,7 +592,7 @@ def test_steps_rise_between_restarts_and_none_is_invented(
             last = {kind: min(step, one.step) for kind, step in last.items()}
             continue
         assert isinstance(one, Val | Train)
-        assert one.step > last[type(one)] or one.step == 0
+        assert one.step > last[type(one)]
         assert any(
             row[0] == one.step or round(row[0]) == one.step
             for row in given_rows
@@ -390,6 +615,35 @@ def test_a_thousand_runs_are_listed_by_name_alone(tmp_path: Path) -> None:
 
     assert len(found) == 1000
     assert found[0].name == "run-0999"
+
+
+def test_logs_of_one_folder_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.tsv", "c.ndjson", "events.out.tfevents.1"):
+        (tmp_path / name).write_text(HEADER)
+
+    names = {source.name for source in sources(tmp_path)}
+
+    assert names == {f"{tmp_path.name}/{name}" for name in ("a.csv", "b.tsv", "c.ndjson", "events")}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("train.log", "starting up\n" + HEADER + "1,0.5,0.6\n", "csv"),
+        ("table", "step val\n".replace(" ", "\t") + "1\t0.5\n", "csv"),
+        ("history.json", '{"step": 1, "val_loss": 0.5}\n', "jsonl"),
+        ("state.json", '{\n  "log_history": [\n    {"step": 1, "loss": 2}]}', "trainer-state"),
+    ],
+)
+def test_a_file_that_is_named_is_recognised_by_its_content(
+    name: str, text: str, kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(text)
+
+    (source,) = sources(tmp_path / name)
+
+    assert source.kind == kind
+    assert len(open_reader(source).read(100)) == 1
 
 
 def test_a_loop_of_links_is_not_followed(tmp_path: Path) -> None:

@@ -160,6 +160,17 @@ def test_a_step_that_goes_back_is_a_restart_and_replaces_what_came_after(home: P
     assert [start.from_step for start in history.starts] == [0, 15]
 
 
+def test_a_training_that_begins_again_replaces_all_of_it(home: Path) -> None:
+    with Recorder("restarted") as recorder:
+        for step, loss in ((0, 0.25), (1, 0.5), (0, 0.75), (1, 1.0)):
+            recorder.log_train(step, 1.0)
+            recorder.log_val(step, loss)
+
+    history = read_history(only_run(recorder))
+    assert [(record.step, record.val_loss) for _, record in history.val] == [(0, 0.75), (1, 1.0)]
+    assert [start.from_step for start in history.starts] == [0, -1]
+
+
 def test_the_best_is_of_what_still_counts_after_a_restart(home: Path) -> None:
     with Recorder("restarted") as recorder:
         for step, loss in ((10, 0.9), (20, 0.8), (30, 0.1)):

@@ -20,9 +20,12 @@ ACCURACY = (
 RATES = ("learning_rate", "lr", "train_lr", "train_learning_rate", "lr_pg0", "lr_0", "lr_group0")
 NORMS = ("grad_norm", "train_grad_norm", "gradient_norm", "grad_2.0_norm_total")
 STEPS = (
-    "step", "global_step", "_step", "trainer_global_step", "train_global_step", "iteration", "iter",
-    "iterations", "steps", "batch", "n_iter", "update", "updates",
+    "step", "global_step", "trainer_global_step", "train_global_step", "iteration", "iter", "iterations",
+    "steps", "batch", "n_iter", "update", "updates", "_step",
 )  # fmt: skip
+"""wandb's own `_step` counts calls of its log; any other column says more."""
+OF_WHOLE_TRAINING = "train_runtime"
+"""Beside it, Hugging Face's last entry tells the mean loss of a whole training as `train_loss`."""
 EPOCHS = ("epoch", "epochs", "_epoch", "train_epoch")
 TIMES = ("_timestamp", "timestamp", "wall_time", "time")
 FIELDS = ("train_loss", "val_loss", "val_accuracy", "learning_rate", "grad_norm", "train_eval_loss")
@@ -49,6 +52,8 @@ class Meaning:
 
 def plain(name: str) -> str:
     """Return a column's name in small letters, with one kind of separator."""
+    if name == "_step":
+        return name
     return re.sub(r"[\s/\\|:.-]+", "_", name.strip().lower()).strip("_")
 
 
@@ -71,7 +76,9 @@ def meaning(names: Iterable[str], options: Options, validates: bool = False) -> 
     untold = bare(("loss", "epoch_loss", "loss_epoch"), short)
     wanted = {
         "val_loss": losses(VAL, short) or losses(TEST, short) or (untold if validates else []),
-        "train_loss": losses(TRAIN, short) or ([] if validates else untold),
+        "train_loss": (untold if OF_WHOLE_TRAINING in short.values() else [])
+        or losses(TRAIN, short)
+        or ([] if validates else untold),
         "val_accuracy": accuracies(VAL, short)
         or accuracies(TEST, short)
         or bare(("metrics_accuracy_top1", "metrics_accuracy"), short)

@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 from typing import Any
 
+from valtui_trainer.foreign.columns import meaning
 from valtui_trainer.foreign.lines import Lines
 from valtui_trainer.foreign.numbers import number
-from valtui_trainer.foreign.points import Point
+from valtui_trainer.foreign.passing import Passing
+from valtui_trainer.foreign.points import Options, Point
 from valtui_trainer.foreign.settings import yaml_settings
 
 DELIMITERS = ",;\t|"
 BESIDE = ("hparams.yaml", "args.yaml", "config.yaml")
 """Where tools write hyperparameters beside their CSV."""
 BYTES_A_ROW = 64
+QUIET_SECONDS = 10.0
+"""After so long a last row without an end counts as whole."""
 
 
 class CsvLog:
     """The reader of one CSV log.
 
     Tools write the whole file anew where a column is added; rows that were read before are passed over
-    then. A header that stands in the middle begins new columns.
+    then. A header that stands in the middle begins new columns. Words may stand before a header, and between
+    rows. A last row without an end is given once nothing was written for a while; should it go on after
+    all, it is given again.
+
+    Attributes:
+        unfinished: whether a last row without an end was not given yet.
     """
 
     def __init__(self, path: Path) -> None:
         """Read `path` from its beginning."""
         self.skipped = 0
         self.behind = False
+        self.unfinished = False
         self._path = path
         self._lines = Lines(path)
         self._header: list[str] = []
-        self._header_line = ""
         self._delimiter = ","
-        self._given = 0
-        self._first: dict[str, float] = {}
-        self._to_pass = 0
+        self._opening = ""
+        self._any = False
         self._restarts = 0
+        self._passing = Passing()
+        self._given_early = ""
 
     @property
     def header(self) -> list[str]:
@@ -46,7 +55,7 @@ class CsvLog:
 
     def read(self, most: int) -> list[Point]:
         """Return the rows that came since the last call, about `most` of them."""
-        changed = bool(self._header) and self._first_line() not in ("", self._header_line)
+        changed = bool(self._opening) and self._first_line() not in ("", self._opening)
         if changed:
             self._lines.anew()
             self._begin_anew()
@@ -57,6 +66,7 @@ class CsvLog:
                 self._begin_anew()
         self.behind = self._lines.behind
         found = [point for line in lines if (point := self._point(line)) is not None]
+        found += self._early()
         self.skipped += self._lines.skipped
         self._lines.skipped = 0
         return found
@@ -74,67 +84,71 @@ class CsvLog:
         return next((line.rstrip("\r") for line in whole if not is_empty(line)), "")
 
     def _begin_anew(self) -> None:
-        self._header, self._header_line = [], ""
-        self._to_pass, self._given = self._given, 0
+        self._header, self._opening, self._given_early, self._any = [], "", "", False
+        self._passing.begin_anew()
 
     def _point(self, line: str) -> Point | None:
-        if is_empty(line):
+        early, self._given_early = self._given_early, ""
+        if is_empty(line) or line == early:
             return None
-        cells = self._cells(line)
-        if cells is None or (self._header and self._is_header(line, cells)):
-            self.skipped += cells is None
-            return None
-        if not self._header:
-            self._header_line = line
-            self._begin_header(line)
-            return None
-        if len(cells) != len(self._header):
+        self._opening = self._opening or line
+        cells = cells_of(line, self._delimiter)
+        if cells is None:
             self.skipped += 1
             return None
-        values = {
+        if self._is_header(line, cells):
+            return None
+        values = self._values(cells)
+        if early:
+            self._passing.forget_last()
+        if values is None:
+            self.skipped += 1
+        if not values or self._passing.is_known(values):
+            return None
+        self._any = True
+        return Point(values, reread=bool(early))
+
+    def _early(self) -> list[Point]:
+        """Return the last row where nothing ends it, if it is as long as others and has stood for a while."""
+        rest = self._lines.rest
+        self.unfinished = bool(self._header and rest.strip() and not self._given_early)
+        if not self.unfinished or self._lines.quiet_seconds < QUIET_SECONDS:
+            return []
+        values = self._values(cells_of(rest, self._delimiter) or [])
+        if not values:
+            return []
+        self._given_early, self.unfinished = rest, False
+        return [] if self._passing.is_known(values) else [Point(values)]
+
+    def _values(self, cells: list[str]) -> dict[str, float] | None:
+        """Return the numbers of a row, or None where it has another length than the header."""
+        if len(cells) != len(self._header):
+            return None
+        return {
             name: value
             for name, cell in zip(self._header, cells, strict=True)
             if name and (value := number(cell)) is not None
         }
-        if not values:
-            return None
-        if self._to_pass:
-            if not self._given and not same(values, self._first):
-                self._to_pass = 0  # another log in its place, not the same one with more columns
-            else:
-                self._to_pass -= 1
-                self._given += 1
-                return None
-        if not self._given:
-            self._first = values
-        self._given += 1
-        return Point(values)
-
-    def _cells(self, line: str) -> list[str] | None:
-        """Return the cells of a line, or None where it is none of a table's."""
-        try:
-            return next(csv.reader([line], delimiter=self._delimiter), [])
-        except csv.Error:  # a line within a line, or a cell of endless length
-            return None
 
     def _is_header(self, line: str, cells: list[str]) -> bool:
-        """Tell whether a line is a header: again, with further columns, or behind words that were none."""
-        names = [cell.strip() for cell in cells]
-        if names == self._header:
-            return True
-        parts = re.split(r"[,;\t|]", line)
-        no_table_yet = len(self._header) == 1 and not self._given
-        if no_table_yet and len(parts) > 1 and all(number(part) is None for part in parts):
-            self._begin_header(line)
-            return True
-        if all(name and number(name) is None for name in names) and {*names} & {*self._header}:
-            self._header = unique(names)
-            return True
-        return False
-
-    def _begin_header(self, line: str) -> None:
-        self._delimiter = max(DELIMITERS, key=line.count)
-        self._header = unique([cell.strip() for cell in self._cells(line) or []])
+        """Tell whether a line is a header: the first, again, with further columns, or behind mere words."""
+        if self._any or self._header:
+            if any(number(cell) is not None for cell in cells):
+                return False
+            names = [cell.strip() for cell in cells]
+            if names == self._header:
+                return True
+            if all(names) and len(names) > 1 and {*names} & {*self._header}:
+                self._header = unique(names)
+                return True
+        if self._any:
+            return False
+        delimiter = max(DELIMITERS, key=line.count)
+        names = unique([cell.strip() for cell in cells_of(line, delimiter) or []])
+        if self._header and worth(names) <= worth(self._header):
+            return False
+        self._header, self._delimiter = names, delimiter
+        return True
 
     def settings(self) -> dict[str, Any]:
         """Return what a YAML file beside the log tells."""
@@ -156,6 +170,15 @@ def unique(names: list[str]) -> list[str]:
     return found
 
 
-def same(values: dict[str, float], before: dict[str, float]) -> bool:
-    """Tell whether a row holds what another did, and perhaps more."""
-    return all(repr(values.get(name)) == repr(value) for name, value in before.items())
+def cells_of(line: str, delimiter: str) -> list[str] | None:
+    """Return the cells of a line, or None where it is none of a table's."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:  # a line within a line, or a cell of endless length
+        return None
+
+
+def worth(names: list[str]) -> tuple[int, int]:
+    """Return how much words are like a header: for how many fields there is a column, and how many there are."""
+    found = meaning(names, Options())
+    return len(found.columns) + len(found.doubts), len(names)

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from valtui_trainer.foreign.followed import Followed
+from valtui_trainer.foreign.grouping import Group
 from valtui_trainer.foreign.points import Options
 from valtui_trainer.foreign.request import (
     MOST_RUNS,
@@ -85,14 +86,20 @@ class Follower:
         path = Path(self._watch.path)
         if not path.is_dir() or len(self.runs) >= MOST_RUNS:
             return
-        for group in reversed(groups_at(path)):
-            paths = {str(source.path) for _, source in group.seeds}
-            if paths & self._known or len(self.runs) >= MOST_RUNS:
+        for group in map(self._unknown, reversed(groups_at(path))):
+            if not group.seeds or len(self.runs) >= MOST_RUNS:
                 continue
             taken = set(self._session.run_ids())
             spec, run = run_of(group, self._session.id, taken, len(taken))
             self.runs.append(self._followed(add_run(self._session, spec), run.logs))
-            self._known |= paths
+            self._known |= {str(source.path) for _, source in group.seeds}
+
+    def _unknown(self, group: Group) -> Group:
+        """Return what of a group is not followed yet; the seeds of a run that is there are written down."""
+        seeds = tuple(one for one in group.seeds if str(one[1].path) not in self._known)
+        if len(seeds) in (0, len(group.seeds)):
+            return Group(group.name, seeds)
+        return Group(seeds[0][1].name if len(seeds) == 1 else f"{group.name}-later", seeds)
 
     @property
     def behind(self) -> bool:
@@ -102,10 +109,16 @@ class Follower:
     def first_look(self, seconds: float) -> FirstLook:
         """Read for so many seconds at the most; return what was found."""
         until = time.monotonic() + seconds
-        while self.look() and self.behind and time.monotonic() < until:
-            pass
+        self.look()
+        while self.behind and time.monotonic() < until:
+            self.look()
         problems = list(dict.fromkeys(one for run in self.runs for one in run.problems))
         return FirstLook(problems, any(run.understood for run in self.runs))
+
+    @property
+    def passed_over(self) -> list[str]:
+        """What of the logs is not shown, in sentences."""
+        return [sentence for run in self.runs for sentence in run.passed_over]
 
     def work(self) -> None:
         """Follow until the other end of stdin is closed, or the session is gone."""
@@ -137,6 +150,8 @@ def main(folder: str, once: bool = False) -> int:
             raise SessionError(f"{folder} is watched already, or watches nothing.")
         follower = Follower(session, watch)
         found = follower.first_look(math.inf if once else FIRST_SECONDS)
+        if once:
+            found.problems += follower.passed_over
     except (SessionError, OSError) as error:
         found = FirstLook([str(error)], False)
         answer(found)

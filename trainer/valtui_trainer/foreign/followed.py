@@ -50,10 +50,12 @@ class Seed:
         )
         self.problem = ""
         self.names: dict[str, None] = {}
+        self.fresh = False
         self._options = options
 
     def read(self) -> list[Train | Val | Restart]:
         """Return what is new, translated; a log that cannot be read says so in `problem`."""
+        self.fresh = False
         try:
             points = self.reader.read(ROWS_A_LOOK)
             self.problem = ""
@@ -61,6 +63,7 @@ class Seed:
             self.problem = str(error)
             return []
         self._learn(points)
+        self.fresh = bool(points)
         return list(self.translator.translate(points))
 
     def _learn(self, points: list[Point]) -> None:
@@ -73,7 +76,7 @@ class Seed:
                 self.names.update(dict.fromkeys(point.values))
         if len(self.names) > before:
             validates = plain(Path(self.log.path).name) in VAL
-            self.translator.meaning = meaning(self.names, self._options, validates)
+            self.translator.places.meaning = meaning(self.names, self._options, validates)
 
     @property
     def understood(self) -> bool:
@@ -90,11 +93,25 @@ class Seed:
                 f"no column of {safe(self.log.path)} is recognised as a loss; name it with "
                 f"--map val_loss=COLUMN. Its columns: {columns}."
             )
-        missing = [
-            column for column in self._options.columns.values()
-            if self.names and column not in self.names
-        ]  # fmt: skip
+        wanted = [self._options.step, *self._options.columns.values()]
+        missing = [one for one in wanted if one and self.names and one not in self.names]
         return found + [f"there is no column {safe(column)}." for column in missing]
+
+    @property
+    def passed_over(self) -> list[str]:
+        """What of the log is not shown, in sentences."""
+        path = safe(self.log.path)
+        dropped = self.reader.skipped + self.translator.places.unusable
+        doubles = self.translator.doubles
+        found = []
+        if dropped or doubles:
+            found.append(
+                f"Passed over in {path}: {dropped:,} rows that are damaged or have no step, {doubles:,} of "
+                "a step that was there already."
+            )
+        if getattr(self.reader, "unfinished", False):
+            found.append(f"The last row of {path} has no end yet, and is not read.")
+        return found
 
 
 class Followed:
@@ -137,19 +154,25 @@ class Followed:
         """Read a bite of what is new and write it; tell whether anything was."""
         news = [seed.read() for seed in self._seeds]
         now = time.monotonic()
-        if any(news):
+        if any(seed.fresh for seed in self._seeds):
             self._news_at = now
+        if any(news):
             self._describe()
             for item in in_order(news):
                 self._write(item)
         elif now - self._news_at > SETTLED_SECONDS and not self.behind:
-            for seed in self._seeds:
-                for record in seed.translator.flush():
-                    self._write(record)
+            self._flush()
         self._log.heart.phase = phase_after(now - self._news_at)
         for problem in self.problems:
             self._warn(problem)
         return any(news)
+
+    def _flush(self) -> None:
+        """Write what waits for further figures."""
+        for seed in self._seeds:
+            for record in seed.translator.flush():
+                self._describe()
+                self._write(record)
 
     def _describe(self) -> None:
         """Write the start of the run once its columns are known."""
@@ -158,7 +181,7 @@ class Followed:
         self._described = True
         first = self._seeds[0]
         self._log.describe(
-            steps_per_epoch=int(first.translator.counts_epochs or not first.translator.whole_epochs),
+            steps_per_epoch=int(first.translator.places.tells_epochs),
             data_source="", notes=[], device_name=safe(first.log.kind),
         )  # fmt: skip
         self._log.event("lens", NO_SAMPLES)
@@ -167,12 +190,7 @@ class Followed:
         if isinstance(item, Restart):
             if len(self._seeds) == 1:
                 self._log.restart(item.step)
-                self._warn(f"The training went back to step {item.step:,} and began again there.")
-            else:
-                self._warn(
-                    f"A seed went back to step {item.step:,}; of steps that it had logged before, the "
-                    "first figures count."
-                )
+            self._warn(told(item, alone=len(self._seeds) == 1))
             return
         self._step, self._epoch = max(self._step, item.step), item.epoch
         if isinstance(item, Train):
@@ -192,24 +210,20 @@ class Followed:
             self._told.add(sentence)
             self._log.event("warning", sentence, self._step, about="watch")
 
+    @property
+    def passed_over(self) -> list[str]:
+        """What of the logs is not shown, in sentences."""
+        return [sentence for seed in self._seeds for sentence in seed.passed_over]
+
     def sync(self) -> None:
         """Bring what was written to the disk."""
         self._log.sync()
 
     def close(self) -> None:
         """Write what is left, and that nobody watches any more."""
-        for seed in self._seeds:
-            for record in seed.translator.flush():
-                self._write(record)
-        dropped = sum(seed.reader.skipped + seed.translator.unusable for seed in self._seeds)
-        doubles = sum(seed.translator.doubles for seed in self._seeds)
-        if dropped or doubles:
-            self._log.event(
-                "warning",
-                f"Passed over: {dropped} rows that are damaged or have no step, {doubles} of a step that "
-                "was there already.",
-                self._step, about="watch",
-            )  # fmt: skip
+        self._flush()
+        for sentence in self.passed_over:
+            self._log.event("warning", sentence, self._step, about="watch")
         loss, step = self._best or (None, None)
         self._log.close(
             Final(
@@ -228,6 +242,16 @@ def in_order(news: list[list[Train | Val | Restart]]) -> Iterator[Train | Val | 
     for of_seed in news:
         yield from (one for one in of_seed if isinstance(one, Restart))
     yield from heapq.merge(*marked, key=attrgetter("step"))
+
+
+def told(restart: Restart, alone: bool) -> str:
+    """Return what is said of a restart, of the only seed or of one of several."""
+    where = f"to step {restart.step:,}" if restart.step >= 0 else "to its beginning"
+    if restart.reread:
+        return f"A row was read before it was whole; what came after step {restart.step:,} is read again."
+    if alone:
+        return f"The training went back {where} and began again there."
+    return f"A seed went back {where}; of steps that it had logged before, the first figures count."
 
 
 def phase_after(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import time
 from pathlib import Path
 
 from valtui_trainer.session.errors import SessionError
@@ -40,6 +41,7 @@ class Lines:
     def _begin(self) -> None:
         self._offset = 0
         self._text = ""
+        self._modified = 0.0
         self._too_long = False
         self._decoder: codecs.IncrementalDecoder | None = None
 
@@ -59,6 +61,7 @@ class Lines:
                     self.restarts += 1
                     self._begin()
                 self._identity = identity
+                self._modified = found.st_mtime
                 file.seek(self._offset)
                 content = file.read(most_bytes)
         except FileNotFoundError:
@@ -70,6 +73,16 @@ class Lines:
         self._offset += len(content)
         self.behind = self._offset < found.st_size
         return self._split(content)
+
+    @property
+    def rest(self) -> str:
+        """The last line as far as it goes, which nothing ends yet; `read` gives it once something does."""
+        return "" if self.behind else self._text.rstrip("\r")
+
+    @property
+    def quiet_seconds(self) -> float:
+        """For how long nothing was written."""
+        return time.time() - self._modified
 
     def anew(self) -> None:
         """Begin at the first byte again: what stands there changed."""

@@ -6,10 +6,12 @@ import importlib.util
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from valtui_trainer.foreign.csv_log import CsvLog
-from valtui_trainer.foreign.json_lines import JsonLines
+from valtui_trainer.foreign.csv_log import DELIMITERS, CsvLog, cells_of, is_empty
+from valtui_trainer.foreign.json_lines import JsonLines, row
+from valtui_trainer.foreign.numbers import number
 from valtui_trainer.foreign.points import Reader, Source
 from valtui_trainer.foreign.tensorboard_log import TensorboardLog
 from valtui_trainer.foreign.trainer_state import NAME, TrainerState
@@ -18,6 +20,7 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.safe import safe
 
 DEEPEST = 6
+SNIFFED = 64 << 10
 MOST_RUNS = 5_000
 MOST_SECONDS = 10.0
 PASSED_OVER = frozenset({".git", "node_modules", "__pycache__", ".venv", "site-packages"})
@@ -36,26 +39,26 @@ def sources(path: Path) -> list[Source]:
     """
     try:
         if path.is_file():
-            found = [of_file(path, path.name)]
-            if found[0] is None:
+            alone = of_file(path, path.name, by_content=True)
+            if alone is None:
                 raise SessionError(
                     f"{safe(str(path))} is not recognised. Looked for: {LOOKED_FOR}."
                 )
+            runs = [alone]
         elif path.is_dir():
-            found = list(in_folder(path))
+            runs = list(in_folder(path))
         elif path.exists():
             raise SessionError(f"{safe(str(path))} is neither a file nor a folder.")
         else:
             raise SessionError(f"{safe(str(path))} does not exist.")
     except OSError as error:
         raise SessionError(f"{safe(str(path))}: cannot be read ({error.strerror}).") from None
-    runs = [one for one in found if one is not None]
     if not runs:
         raise SessionError(f"There is no log in {safe(str(path))}. Looked for: {LOOKED_FOR}.")
     return sorted(runs, key=lambda one: (-one.modified, one.name))
 
 
-def in_folder(top: Path) -> Iterator[Source | None]:
+def in_folder(top: Path) -> Iterator[Source]:
     """Yield the runs below `top`; links to folders are not followed, so there are no loops."""
     until = time.monotonic() + MOST_SECONDS
     count = 0
@@ -74,33 +77,33 @@ def in_folder(top: Path) -> Iterator[Source | None]:
             return
 
 
-def in_one_folder(top: Path, place: Path, files: list[str]) -> Iterator[Source | None]:
-    """Yield the runs whose logs lie in one folder itself."""
+def in_one_folder(top: Path, place: Path, files: list[str]) -> Iterator[Source]:
+    """Yield the runs whose logs lie in one folder itself: under its name, where there are several with theirs."""
     name = str(place.relative_to(top)) if place != top else top.name or "."
+    found = []
     events = [place / file for file in files if "tfevents" in file]
     if events:
         newest = max(modified(file) for file in events)
-        yield Source(name, "tensorboard", place, newest)
+        found.append(Source("events", "tensorboard", place, newest))
     states = [*([place / NAME] if NAME in files else []), *place.glob(f"checkpoint-*/{NAME}")]
     if states:
-        yield Source(name, "trainer-state", place, max(map(modified, states)))
+        found.append(Source(NAME, "trainer-state", place, max(map(modified, states))))
     for file in sorted(files):
-        if "tfevents" in file or file == NAME:
-            continue
-        alone = sum(other.endswith((".csv", ".jsonl", ".wandb")) for other in files) == 1
-        yield of_file(place / file, name if alone else f"{name}/{file}".removeprefix("./"))
+        if "tfevents" not in file and file != NAME:
+            found += [one for one in [of_file(place / file, file)] if one is not None]
+    alone = len(found) == 1
+    for one in found:
+        yield replace(one, name=name if alone else f"{name}/{one.name}".removeprefix("./"))
 
 
-def of_file(path: Path, name: str) -> Source | None:
-    """Return the run that a file is the log of, or None."""
-    kind = kind_of(path)
-    if kind is None:
-        return None
-    return Source(name, kind, path, modified(path))
+def of_file(path: Path, name: str, by_content: bool = False) -> Source | None:
+    """Return the run that a file is the log of, or None; its content may tell where its name does not."""
+    kind = kind_of(path) or (kind_by_content(path) if by_content else None)
+    return Source(name, kind, path, modified(path)) if kind else None
 
 
 def kind_of(path: Path) -> str | None:
-    """Return the kind of a log file by its name, and by its first bytes where that does not say it."""
+    """Return the kind of a log file by its name."""
     if "tfevents" in path.name:
         return "tensorboard"
     if path.name == NAME:
@@ -108,6 +111,35 @@ def kind_of(path: Path) -> str | None:
     return {
         ".wandb": "wandb", ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl",
     }.get(path.suffix.lower())  # fmt: skip
+
+
+def kind_by_content(path: Path) -> str | None:
+    """Return the kind of a log whose name does not tell it: JSON lines, a training's state, or a table."""
+    with path.open("rb") as file:
+        begin = file.read(SNIFFED)
+    if b"\0" in begin:
+        return None
+    text = begin.decode("utf-8-sig", "replace")
+    lines = [line for line in text.splitlines() if not is_empty(line)]
+    if text.lstrip().startswith("{"):
+        if row(lines[0]) is not None:
+            return "jsonl"
+        return "trainer-state" if '"log_history"' in text else None
+    return "csv" if is_table(lines) else None
+
+
+def is_table(lines: list[str]) -> bool:
+    """Tell whether lines hold a header of several columns and a row that fits it."""
+    for delimiter in DELIMITERS:
+        header = 0
+        for line in lines:
+            cells = cells_of(line, delimiter) or []
+            numbers = [cell for cell in cells if number(cell) is not None]
+            if len(cells) > 1 and not numbers:
+                header = len(cells)
+            elif numbers and len(cells) == header:
+                return True
+    return False
 
 
 def modified(path: Path) -> float:

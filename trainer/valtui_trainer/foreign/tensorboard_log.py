@@ -20,8 +20,16 @@ def event_files(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(one for one in path.glob(PATTERN) if one.is_file())
 
 
+def size_of(file: Path) -> int:
+    """Return the bytes of a file; -1 where it cannot be seen."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
+
+
 class TensorboardLog:
-    """The reader of the event files of one run."""
+    """The reader of the event files of one run: several programs may write into one folder at once."""
 
     def __init__(self, path: Path) -> None:
         """Read the event files in `path`, a folder, or the one file that it is."""
@@ -30,6 +38,7 @@ class TensorboardLog:
         self._path = path
         self._loaders: dict[Path, Any] = {}
         self._ended: set[Path] = set()
+        self._read_to: dict[Path, int] = {}
         self._settings: dict[str, Any] = {}
 
     def read(self, most: int) -> list[Point]:
@@ -44,16 +53,15 @@ class TensorboardLog:
             raise SessionError(f"{safe(str(self._path))} is gone.")
         found: list[Point] = []
         self.behind = False
-        for place, file in enumerate(files):
-            if file in self._ended:
+        for file in files:
+            size = size_of(file)
+            if file in self._ended or self._read_to.get(file) == size:
                 continue
-            before = len(found)
             found += itertools.islice(self._events(file), max(0, most - len(found)))
             if len(found) >= most:
                 self.behind = True
                 break
-            if place < len(files) - 1 and len(found) == before:
-                self._ended.add(file)  # a later one was begun, and this one grows no more
+            self._read_to[file] = size
         return found
 
     def _events(self, file: Path) -> Iterator[Point]:

@@ -11,26 +11,34 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from valtui_trainer.foreign.columns import Meaning
+from valtui_trainer.foreign.places import Places
 from valtui_trainer.foreign.points import Point
 from valtui_trainer.session.records import Train, Val
 
-LARGEST = 1e15
 VAL_FIELDS = ("val_loss", "val_accuracy", "train_eval_loss")
+BESIDE = ("learning_rate", "grad_norm")
+"""What a tool may log of a training step in rows of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The training began again: what was logged after `step` no longer counts."""
+    """What was logged after `step` no longer counts.
+
+    Attributes:
+        step: the last that counts; -1: none does.
+        reread: a row was read before it was whole; else the training went back.
+    """
 
     step: int
+    reread: bool = False
 
 
 class Translator:
     """Translates the rows of one seed.
 
     Attributes:
+        places: where they stand.
         doubles: rows of a step that was logged already.
-        unusable: rows with a step that has no place on an axis.
     """
 
     def __init__(self, meaning: Meaning, seed: int, whole_epochs: bool = True) -> None:
@@ -39,65 +47,91 @@ class Translator:
         `whole_epochs`: a column of epochs counts them, without their fraction, so that it says less than
         the steps.
         """
-        self.meaning = meaning
-        self.whole_epochs = whole_epochs
+        self.places = Places(meaning, whole_epochs)
         self.doubles = 0
-        self.unusable = 0
         self._seed = seed
         self._first_time: float | None = None
-        self._rows = 0
         self._last = {"train": -1, "val": -1}
-        self._open: Val | None = None
+        self._open_train: Train | None = None
+        self._open_val: Val | None = None
+        self._beside: tuple[int, dict[str, float]] = -1, {}
         self._learning_rate: float | None = None
 
     @property
-    def counts_epochs(self) -> bool:
-        """Tell whether x of an evaluation is in epochs: the log has no column of steps."""
-        return not self.meaning["step"] and bool(self.meaning["epoch"])
+    def meaning(self) -> Meaning:
+        """What the columns mean, as far as they are known."""
+        return self.places.meaning
 
     def translate(self, points: Iterable[Point]) -> Iterator[Train | Val | Restart]:
         """Yield what the rows amount to, in their order."""
         for point in points:
             yield from self._row(point)
 
-    def flush(self) -> Iterator[Val]:
-        """Yield the evaluation that further rows might have added to."""
-        if self._open is not None:
-            yield self._open
-            self._open = None
+    def flush(self) -> Iterator[Train | Val]:
+        """Yield what further rows might have added to."""
+        yield from self._flush_train()
+        yield from self._flush_val()
+
+    def _flush_train(self) -> Iterator[Train]:
+        if self._open_train is not None:
+            yield self._open_train
+            self._open_train = None
+
+    def _flush_val(self) -> Iterator[Val]:
+        if self._open_val is not None:
+            yield self._open_val
+            self._open_val = None
 
     def _row(self, point: Point) -> Iterator[Train | Val | Restart]:
-        place = self._place(point)
+        train = self._has(point, ("train_loss",))
+        val = self._has(point, VAL_FIELDS)
+        place = self.places.place(point.values, train, val)
         if place is None:
-            self.unusable += 1
             return
         step, epoch = place
         time = self._time(point)
-        rate = self._figure(point, "learning_rate")
-        self._learning_rate = rate if rate is not None else self._learning_rate
-        if any(self.meaning[name] in point.values for name in VAL_FIELDS if self.meaning[name]):
+        self._note_beside(point, step)
+        if val:
             yield from self._val(point, step, epoch, time)
-        if self.meaning["train_loss"] and self.meaning["train_loss"] in point.values:
+        if train:
             yield from self._train(point, step, epoch, time)
+
+    def _has(self, point: Point, names: Iterable[str]) -> bool:
+        """Tell whether a row has a column of one of our fields."""
+        return any(self.meaning[name] in point.values for name in names if self.meaning[name])
+
+    def _note_beside(self, point: Point, step: int) -> None:
+        """Keep what belongs to the training record of `step`, which may be there or still to come."""
+        found = {n: value for n in BESIDE if (value := self._figure(point, n)) is not None}
+        if not found:
+            return
+        self._learning_rate = found.get("learning_rate", self._learning_rate)
+        before = self._beside[1] if self._beside[0] == step else {}
+        self._beside = step, {**before, **found}
+        if self._open_train is not None and self._open_train.step == step:
+            for name, value in found.items():
+                setattr(self._open_train, name, value)
 
     def _val(
         self, point: Point, step: int, epoch: float, time: float
     ) -> Iterator[Train | Val | Restart]:
         figures = {name: self._figure(point, name) for name in VAL_FIELDS}
-        if self._open is not None and self._open.step == step:
-            missing = [
-                n for n, v in figures.items() if v is not None and getattr(self._open, n) is None
+        if self._open_val is not None and self._open_val.step == step:
+            fresh = [
+                name
+                for name, value in figures.items()
+                if value is not None and (point.reread or getattr(self._open_val, name) is None)
             ]
-            for name in missing:
-                setattr(self._open, name, figures[name])
-            if not missing:
+            for name in fresh:
+                setattr(self._open_val, name, figures[name])
+            if not fresh:
                 self.doubles += 1
             return
-        yield from self.flush()
-        if (before := self._go_on("val", step)) is None:
+        yield from self._flush_val()
+        if (before := self._go_on("val", step, point.reread)) is None:
             return
-        yield from before
-        self._open = Val(
+        yield from self._flush_before(before)
+        self._open_val = Val(
             n=0, time=time, step=step, epoch=epoch, seed=self._seed, val_loss=figures["val_loss"],
             val_accuracy=figures["val_accuracy"], val_balanced_accuracy=None,
             train_eval_loss=figures["train_eval_loss"],
@@ -107,21 +141,31 @@ class Translator:
         self, point: Point, step: int, epoch: float, time: float
     ) -> Iterator[Train | Val | Restart]:
         loss = self._figure(point, "train_loss")
-        if (before := self._go_on("train", step)) is None:
+        if self._open_train is not None and self._open_train.step == step and point.reread:
+            self._open_train.train_loss = loss
+            self._open_train.train_loss_min = self._open_train.train_loss_max = loss
             return
-        if before:
-            yield from self.flush()
-        yield from before
-        yield Train(
+        if (before := self._go_on("train", step, point.reread)) is None:
+            return
+        yield from self._flush_train()
+        yield from self._flush_before(before)
+        beside = self._beside[1] if self._beside[0] == step else {}
+        self._open_train = Train(
             n=0, time=time, step=step, epoch=epoch, seed=self._seed, train_loss=loss,
             train_loss_min=loss, train_loss_max=loss, learning_rate=self._learning_rate,
-            grad_norm=self._figure(point, "grad_norm"), images_per_second=None,
+            grad_norm=beside.get("grad_norm"), images_per_second=None,
         )  # fmt: skip
 
-    def _go_on(self, lane: str, step: int) -> list[Restart] | None:
+    def _flush_before(self, restarts: list[Restart]) -> Iterator[Train | Val | Restart]:
+        """Yield what lies before a restart, and the restart, if there is one."""
+        if restarts:
+            yield from self.flush()
+            yield from restarts
+
+    def _go_on(self, lane: str, step: int, reread: bool) -> list[Restart] | None:
         """Come to `step` in a lane: None, a double; else the restart that lies before it, if one does."""
         last = self._last[lane]
-        if step == last:
+        if step == last and not reread:
             self.doubles += 1
             return None
         self._last[lane] = step
@@ -129,22 +173,7 @@ class Translator:
             return []
         self._last = {name: min(known, step - 1) for name, known in self._last.items()}
         self._last[lane] = step
-        return [Restart(max(0, step - 1))]
-
-    def _place(self, point: Point) -> tuple[int, float] | None:
-        """Return the step of a row, and what stands in the place of its epoch; None where it has none.
-
-        Without a column of steps epochs count, and without either the rows.
-        """
-        self._rows += 1
-        name = self.meaning["step"] or self.meaning["epoch"]
-        value = point.values.get(name) if name else float(self._rows)
-        if value is None or not math.isfinite(value) or not 0 <= value < LARGEST:
-            return None
-        step = round(value)
-        fraction = point.values.get(self.meaning["epoch"], math.nan)
-        known = not self.whole_epochs and math.isfinite(fraction) and fraction >= 0
-        return step, float(fraction) if known else float(step)
+        return [Restart(step - 1, reread)]
 
     def _time(self, point: Point) -> float:
         moment = point.time

@@ -139,8 +139,8 @@ class Course:
         """Begin the next attempt: the training went back, as after loading a checkpoint."""
         if self._pending:
             self._record()
-        self.log.restart(max(0, step - 1))
-        self._val_step = min(self._val_step, max(0, step - 1))
+        self.log.restart(step - 1)
+        self._val_step = min(self._val_step, step - 1)
         self._bests = [(loss, at) for loss, at in self._bests if at < step]
 
     def _record(self) -> None:
