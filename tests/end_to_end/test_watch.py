@@ -234,6 +234,33 @@ def test_a_reading_goes_to_the_end_and_says_what_it_passed_over(home: Path, tmp_
     assert "no end yet" not in later.stderr
 
 
+def lines(*columns: str, count: int = 60) -> str:
+    """Return a CSV whose cells are the row's number modulo what stands behind its column's name."""
+    names = [column.partition("%")[0] for column in columns]
+    moduli = [int(column.partition("%")[2] or 1_000_000) for column in columns]
+    rows = (",".join(str(number % modulus) for modulus in moduli) for number in range(count))
+    return "\n".join([",".join(names), *rows, ""])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (lines("iter%12", "val_loss"), "go back again and again"),
+        (
+            "epoch,element,train_loss\n" + "".join(f"{n // 20},{n},1\n" for n in range(60)),
+            "Most rows of",
+        ),
+        (lines("step", "seed%3", "val_loss"), "holds several seeds"),
+    ],
+)
+def test_what_is_strange_about_the_rows_is_said(
+    text: str, sentence: str, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "log.csv").write_text(text)
+
+    assert sentence in valtui("watch", "log.csv", "--json", cwd=tmp_path).stderr
+
+
 NONSENSE = {
     "nothing": ("missing.csv", "does not exist"),
     "a binary file": ("binary.csv", "zero bytes"),

@@ -188,7 +188,7 @@ def test_words_with_commas_above_the_header_hide_nothing(tmp_path: Path) -> None
     assert rows(text, tmp_path) == [{"step": 1, "train_loss": 0.5, "val_loss": 0.6}]
 
 
-def test_a_last_row_without_an_end_counts_once_nothing_was_written_for_a_while(
+def test_a_last_row_without_an_end_counts_once_nothing_was_written_for_long(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "log.csv"
@@ -204,24 +204,58 @@ def test_a_last_row_without_an_end_counts_once_nothing_was_written_for_a_while(
 
     assert ([point.values["step"] for point in at_once], unfinished) == ([1], True)
     assert ([point.values["step"] for point in later], reader.unfinished) == ([2], False)
-    assert [(point.values["step"], point.reread) for point in then] == [(3, False)]
+    assert [point.values["step"] for point in then] == [3]
+    assert reader.skipped == 0
 
 
-def test_a_last_row_that_goes_on_after_all_is_given_again(tmp_path: Path) -> None:
+def test_a_last_row_whose_step_may_be_cut_short_waits_for_its_end(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
-    path.write_text(HEADER + "1,0.5,0.6\n2,0.4,0.5")
+    path.write_text("val_loss,step\n0.6,1000\n0.5,12")
     os.utime(path, (1, 1))
     reader = CsvLog(path)
-    translator = Translator(meaning(["step", "val_loss"], Options()), seed=0)
-    found = list(translator.translate(reader.read(100))) + list(translator.flush())
 
-    with path.open("a") as file:
-        file.write("e-3\n")
-    then = list(translator.translate(reader.read(100))) + list(translator.flush())
+    assert [point.values["step"] for point in reader.read(100)] == [1000]
+    assert reader.unfinished
 
-    assert [one.val_loss for one in found if isinstance(one, Val)] == [0.6, 0.5]
-    assert then[0] == Restart(1, reread=True)
-    assert [one.val_loss for one in then if isinstance(one, Val)] == [0.5e-3]
+
+def test_a_csv_that_is_written_anew_in_place_is_not_read_from_its_middle(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("step,train_loss,val_loss\n1,0.95,\n")
+    reader = CsvLog(path)
+    reader.read(100)
+
+    path.write_text("step,train_loss,val_loss\n1,0.9,0.61\n2,0.8,\n")
+
+    assert [point.values for point in reader.read(100)] == [
+        {"step": 1, "train_loss": 0.9, "val_loss": 0.61}, {"step": 2, "train_loss": 0.8},
+    ]  # fmt: skip
+    assert reader.skipped == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "log.jsonl",
+            (
+                '{"step": 5, "mode": "train", "loss": 1.0, "lr": 0.1}\n'
+                '{"step": 5, "mode": "val", "loss": 2.0, "val_acc": 0.5}\n'
+            ),
+        ),
+        ("log.csv", "step,phase,loss,lr,val_acc\n5,Train,1.0,0.1,\n5,Validation,2.0,,0.5\n"),
+    ],
+)  # fmt: skip
+def test_a_word_beside_the_figures_says_of_which_part_they_are(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+
+    found = [point.values for point in open_reader(sources(path)[0]).read(100)]
+
+    assert found == [
+        {"step": 5, "train/loss": 1.0, "lr": 0.1}, {"step": 5, "val/loss": 2.0, "val_acc": 0.5},
+    ]  # fmt: skip
 
 
 def test_a_last_line_of_json_counts_once_it_is_a_whole_object(tmp_path: Path) -> None:
@@ -310,13 +344,17 @@ def test_json_lines_are_flattened_and_damaged_ones_counted(tmp_path: Path) -> No
 
 
 def test_a_trainer_state_gives_what_is_new_in_the_newest_checkpoint(tmp_path: Path) -> None:
-    def write(step: int) -> None:
+    def write(step: int, resumed_at: int = 100) -> None:
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()
-        history = [{"step": at, "loss": 1 / at} for at in range(1, step + 1)]
+        history = [
+            {"step": at, "loss": 1 / at if at <= resumed_at else 2 / at}
+            for at in range(1, step + 1)
+        ]
         state = folder / "trainer_state.json"
         state.write_text(json.dumps({"log_history": history}))
-        os.utime(state, (step, step))
+        written = step if resumed_at == 100 else 100
+        os.utime(state, (written, written))
 
     write(3)
     reader = TrainerState(tmp_path)
@@ -325,8 +363,12 @@ def test_a_trainer_state_gives_what_is_new_in_the_newest_checkpoint(tmp_path: Pa
     (tmp_path / "checkpoint-5" / "half.json").write_text("{")
     then = reader.read(100)
 
+    write(4, resumed_at=2)
+    resumed = reader.read(100)
+
     assert [point.values["step"] for point in first] == [1, 2, 3]
     assert [point.values["step"] for point in then] == [4, 5]
+    assert [point.values["step"] for point in resumed] == [3, 4]
 
 
 @settings(max_examples=150, deadline=None)
@@ -425,6 +467,16 @@ def test_what_could_be_several_columns_is_said_and_a_choice_settles_it() -> None
     assert (chosen["val_loss"], chosen.doubts) == ("val/cls_loss", ())
 
 
+def test_a_curve_keeps_the_column_that_it_began_with() -> None:
+    begun = meaning(["step", "train_loss_step"], Options())
+    later = meaning(["step", "train_loss_step", "train_loss_epoch", "val_loss"], Options())
+
+    found = later.keeping(begun, ["train_loss", "val_loss"])
+
+    assert (begun["train_loss"], later["train_loss"]) == ("train_loss_step", "train_loss_epoch")
+    assert (found["train_loss"], found["val_loss"]) == ("train_loss_step", "val_loss")
+
+
 def test_a_field_that_does_not_exist_is_refused() -> None:
     with pytest.raises(SessionError, match="no field of that name"):
         meaning(["a"], Options(columns={"validation": "a"}))
@@ -520,6 +572,105 @@ def test_a_count_of_all_steps_beside_epochs_stays_as_it_is() -> None:
 
     assert [place for kind, place in found if kind == "T"] == [10, 20]
     assert [place for kind, place in found if kind == "V"] == [10, 20]
+
+
+def by_epoch(*rows: tuple[float, float, str]) -> list[dict[str, float]]:
+    """Return rows of (epoch, step, part), `train`, `val` or `both`."""
+    return [
+        {"epoch": epoch, "step": step}
+        | ({"loss": 1.0} if part != "val" else {})
+        | ({"val_loss": 1.0} if part != "train" else {})
+        for epoch, step, part in rows
+    ]
+
+
+def test_a_step_that_merely_repeats_in_the_next_epoch_is_no_new_count() -> None:
+    summary_then_first_batch = by_epoch(
+        *(
+            row
+            for epoch in range(4)
+            for row in (
+                *((epoch, 10 * epoch + at, "train") for at in range(10)),
+                (epoch, 10 * epoch + 10, "both"),
+            )
+        )
+    )
+    twice_evaluated = by_epoch(
+        (0, 0, "val"), (0, 9, "train"), (0, 10, "val"), (1, 10, "val"), (1, 19, "train"),
+        (1, 20, "val"), (2, 20, "val"), (2, 29, "train"),
+    )  # fmt: skip
+
+    assert [at for kind, at in places(*summary_then_first_batch) if kind == "V"] == [10, 20, 30, 40]
+    assert [at for kind, at in places(*twice_evaluated) if kind == "V"] == [0, 10, 20]
+    assert [at for kind, at in places(*twice_evaluated) if kind == "T"] == [9, 19, 29]
+
+
+def test_one_row_an_epoch_that_always_names_the_same_batch_stands_an_epoch_further() -> None:
+    found = places(*by_epoch(*((epoch, 9, "both") for epoch in range(4))))
+
+    assert [at for kind, at in found if kind == "V"] == [9, 19, 29, 39]
+
+
+def test_an_evaluation_before_the_batches_of_its_epoch_stands_before_them() -> None:
+    found = places(
+        *by_epoch(
+            *(
+                row
+                for epoch in range(5)
+                for row in ((epoch, 0, "val"), *((epoch, at, "train") for at in range(10)))
+            )
+        )
+    )
+
+    assert [at for kind, at in found if kind == "V"] == [0, 10, 20, 30, 40]
+    assert [at for kind, at in found if kind == "T"] == list(range(50))
+
+
+def test_evaluations_counted_by_epoch_take_no_training_away_when_it_is_resumed() -> None:
+    def course(first: int, last: int) -> list[dict[str, float]]:
+        rows = []
+        for step in range(first, last):
+            rows.append({"step": step, "loss": 1.0})
+            if step % 10 == 9:
+                rows.append({"step": step // 10, "val_loss": 1.0})
+        return rows
+
+    found = places(*course(0, 50), *course(30, 80))
+
+    assert [at for kind, at in found if kind == "R"] == [29]
+    assert [at for kind, at in found if kind == "V"] == list(range(8))
+
+
+def test_an_accuracy_that_counts_otherwise_than_the_loss_takes_nothing_away() -> None:
+    found = translated(
+        *(
+            row
+            for epoch in range(1, 4)
+            for row in (
+                {"step": 10 * epoch, "val_loss": 1.0},
+                {"step": epoch, "val_accuracy": 0.5},
+            )
+        )
+    )
+
+    assert [one.step for one in found if isinstance(one, Val)] == [10, 20, 30]
+    assert not [one for one in found if isinstance(one, Restart)]
+
+
+def test_epochs_with_a_fraction_beside_whole_ones_take_nothing_away() -> None:
+    found = places(
+        *(
+            row
+            for epoch in range(3)
+            for row in (
+                *({"epoch": epoch + at / 10, "loss": 1.0} for at in range(10)),
+                {"epoch": epoch, "val_loss": 1.0},
+            )
+        )
+    )
+
+    assert [at for kind, at in found if kind == "T"] == list(range(30))
+    assert [at for kind, at in found if kind == "V"] == [0, 10, 20]
 
 
 def test_a_row_without_a_step_stands_where_the_one_before_did() -> None:
@@ -632,6 +783,7 @@ def test_logs_of_one_folder_are_told_apart_by_their_names(tmp_path: Path) -> Non
         ("train.log", "starting up\n" + HEADER + "1,0.5,0.6\n", "csv"),
         ("table", "step val\n".replace(" ", "\t") + "1\t0.5\n", "csv"),
         ("history.json", '{"step": 1, "val_loss": 0.5}\n', "jsonl"),
+        ("x.log.json", '{"config": "…", "seed": null}\n{"epoch": 1, "loss": 0.5}\n', "jsonl"),
         ("state.json", '{\n  "log_history": [\n    {"step": 1, "loss": 2}]}', "trainer-state"),
     ],
 )

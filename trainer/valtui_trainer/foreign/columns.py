@@ -21,7 +21,7 @@ RATES = ("learning_rate", "lr", "train_lr", "train_learning_rate", "lr_pg0", "lr
 NORMS = ("grad_norm", "train_grad_norm", "gradient_norm", "grad_2.0_norm_total")
 STEPS = (
     "step", "global_step", "trainer_global_step", "train_global_step", "iteration", "iter", "iterations",
-    "steps", "batch", "n_iter", "update", "updates", "_step",
+    "steps", "batch", "batch_idx", "batch_index", "batch_id", "n_iter", "it", "update", "updates", "_step",
 )  # fmt: skip
 """wandb's own `_step` counts calls of its log; any other column says more."""
 OF_WHOLE_TRAINING = "train_runtime"
@@ -48,6 +48,12 @@ class Meaning:
     def __getitem__(self, name: str) -> str:
         """Return the column of a field, or an empty name."""
         return self.columns.get(name, "")
+
+    def keeping(self, before: Meaning, names: Iterable[str]) -> Meaning:
+        """Return this, with the columns that `names` had before."""
+        kept = {name: before[name] for name in names if before[name]}
+        doubts = tuple(one for one in self.doubts if one.split(" ")[0] not in kept)
+        return Meaning({**self.columns, **kept}, doubts)
 
 
 def plain(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from valtui_trainer.foreign.columns import meaning
 from valtui_trainer.foreign.lines import Lines
 from valtui_trainer.foreign.numbers import number
+from valtui_trainer.foreign.parts import parted
 from valtui_trainer.foreign.passing import Passing
 from valtui_trainer.foreign.points import Options, Point
 from valtui_trainer.foreign.settings import yaml_settings
@@ -17,7 +18,7 @@ DELIMITERS = ",;\t|"
 BESIDE = ("hparams.yaml", "args.yaml", "config.yaml")
 """Where tools write hyperparameters beside their CSV."""
 BYTES_A_ROW = 64
-QUIET_SECONDS = 10.0
+QUIET_SECONDS = 600.0
 """After so long a last row without an end counts as whole."""
 
 
@@ -26,8 +27,8 @@ class CsvLog:
 
     Tools write the whole file anew where a column is added; rows that were read before are passed over
     then. A header that stands in the middle begins new columns. Words may stand before a header, and between
-    rows. A last row without an end is given once nothing was written for a while; should it go on after
-    all, it is given again.
+    rows. A last row without an end is given once nothing was written for a long while: a program that
+    writes in blocks leaves it torn till then.
 
     Attributes:
         unfinished: whether a last row without an end was not given yet.
@@ -89,7 +90,8 @@ class CsvLog:
 
     def _point(self, line: str) -> Point | None:
         early, self._given_early = self._given_early, ""
-        if is_empty(line) or line == early:
+        if is_empty(line) or early:
+            self.skipped += bool(early) and line != early  # it went on after all
             return None
         self._opening = self._opening or line
         cells = cells_of(line, self._delimiter)
@@ -99,14 +101,12 @@ class CsvLog:
         if self._is_header(line, cells):
             return None
         values = self._values(cells)
-        if early:
-            self._passing.forget_last()
         if values is None:
             self.skipped += 1
         if not values or self._passing.is_known(values):
             return None
         self._any = True
-        return Point(values, reread=bool(early))
+        return Point(values)
 
     def _early(self) -> list[Point]:
         """Return the last row where nothing ends it, if it is as long as others and has stood for a while."""
@@ -114,6 +114,8 @@ class CsvLog:
         self.unfinished = bool(self._header and rest.strip() and not self._given_early)
         if not self.unfinished or self._lines.quiet_seconds < QUIET_SECONDS:
             return []
+        if self._header[-1] in place_columns(self._header):
+            return []  # cut short it would stand somewhere else
         values = self._values(cells_of(rest, self._delimiter) or [])
         if not values:
             return []
@@ -124,11 +126,11 @@ class CsvLog:
         """Return the numbers of a row, or None where it has another length than the header."""
         if len(cells) != len(self._header):
             return None
-        return {
-            name: value
-            for name, cell in zip(self._header, cells, strict=True)
-            if name and (value := number(cell)) is not None
+        named = list(zip(self._header, cells, strict=True))
+        values = {
+            name: value for name, cell in named if name and (value := number(cell)) is not None
         }
+        return parted(values, named)
 
     def _is_header(self, line: str, cells: list[str]) -> bool:
         """Tell whether a line is a header: the first, again, with further columns, or behind mere words."""
@@ -158,6 +160,12 @@ class CsvLog:
 def is_empty(line: str) -> bool:
     """Tell whether a line says nothing: blanks, or a remark."""
     return not line.strip() or line.lstrip().startswith("#")
+
+
+def place_columns(names: list[str]) -> set[str]:
+    """Return which of the columns tell where a row stands."""
+    found = meaning(names, Options())
+    return {found["step"], found["epoch"]}
 
 
 def unique(names: list[str]) -> list[str]:

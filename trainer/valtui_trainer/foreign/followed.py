@@ -26,6 +26,10 @@ ROWS_A_LOOK = 4_000
 SETTLED_SECONDS = 2.0
 """After so long an evaluation gets no further figures from rows of the same step."""
 QUIET_SECONDS = 60.0
+STRANGE_RESTARTS = 3
+STRANGE_DOUBLES = 10
+SHOWN = ("train_loss", "val_loss", "val_accuracy")
+"""What keeps its column once it has one: a curve of two would jump between them."""
 KINDS_WITH_FRACTIONS = frozenset({"trainer-state"})
 NO_SAMPLES = (
     "This log has no losses by sample, which the finite validation set, the hardest samples and "
@@ -51,6 +55,7 @@ class Seed:
         self.problem = ""
         self.names: dict[str, None] = {}
         self.fresh = False
+        self._seeds: set[float] = set()
         self._options = options
 
     def read(self) -> list[Train | Val | Restart]:
@@ -76,7 +81,9 @@ class Seed:
                 self.names.update(dict.fromkeys(point.values))
         if len(self.names) > before:
             validates = plain(Path(self.log.path).name) in VAL
-            self.translator.places.meaning = meaning(self.names, self._options, validates)
+            found = meaning(self.names, self._options, validates)
+            self.translator.places.meaning = found.keeping(self.translator.meaning, SHOWN)
+        self._seeds |= {p.values["seed"] for p in points if "seed" in p.values}
 
     @property
     def understood(self) -> bool:
@@ -95,7 +102,26 @@ class Seed:
             )
         wanted = [self._options.step, *self._options.columns.values()]
         missing = [one for one in wanted if one and self.names and one not in self.names]
+        found += self._surprises()
         return found + [f"there is no column {safe(column)}." for column in missing]
+
+    def _surprises(self) -> list[str]:
+        """Return what is strange about the rows, in sentences."""
+        path, translator = safe(self.log.path), self.translator
+        found = []
+        if len(self._seeds) > 1:
+            found.append(f"{path} holds several seeds; valtui reads one log a seed.")
+        if translator.restarts >= STRANGE_RESTARTS:
+            found.append(
+                f"The steps of {path} go back again and again. If they count within an epoch, log the epoch "
+                "beside them, or a step of the whole training."
+            )
+        if translator.doubles > max(STRANGE_DOUBLES, translator.records):
+            found.append(
+                f"Most rows of {path} are of a step that was there already; --step COLUMN names a column "
+                "that tells them apart."
+            )
+        return found
 
     @property
     def passed_over(self) -> list[str]:
@@ -247,8 +273,6 @@ def in_order(news: list[list[Train | Val | Restart]]) -> Iterator[Train | Val | 
 def told(restart: Restart, alone: bool) -> str:
     """Return what is said of a restart, of the only seed or of one of several."""
     where = f"to step {restart.step:,}" if restart.step >= 0 else "to its beginning"
-    if restart.reread:
-        return f"A row was read before it was whole; what came after step {restart.step:,} is read again."
     if alone:
         return f"The training went back {where} and began again there."
     return f"A seed went back {where}; of steps that it had logged before, the first figures count."

@@ -9,6 +9,7 @@ import msgspec
 
 from valtui_trainer.foreign.lines import Lines
 from valtui_trainer.foreign.numbers import NOT_FINITE, flattened
+from valtui_trainer.foreign.parts import parted
 from valtui_trainer.foreign.passing import Passing
 from valtui_trainer.foreign.points import Point
 from valtui_trainer.session.records import DAMAGED
@@ -71,7 +72,9 @@ class JsonLines:
 def row(line: str) -> dict[str, float] | None:
     """Return the numbers of a line that holds an object, or None where it holds none."""
     table = decoded(line)
-    return (flattened(table) or None) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or not (values := flattened(table)):
+        return None
+    return parted(values, table.items())
 
 
 def decoded(text: str) -> Any:

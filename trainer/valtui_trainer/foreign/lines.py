@@ -11,6 +11,8 @@ from valtui_trainer.session.errors import SessionError
 from valtui_trainer.session.safe import safe
 
 CHUNK = 256 << 10
+COMPARED = 4 << 10
+"""Bytes that stand where they stood, or the file was written anew."""
 LONGEST_LINE = 1 << 20
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -40,6 +42,7 @@ class Lines:
 
     def _begin(self) -> None:
         self._offset = 0
+        self._before = b""
         self._text = ""
         self._modified = 0.0
         self._too_long = False
@@ -57,7 +60,9 @@ class Lines:
             with self.path.open("rb") as file:
                 found = os.fstat(file.fileno())
                 identity = found.st_dev, found.st_ino
-                if found.st_size < self._offset or self._identity not in (None, identity):
+                file.seek(max(0, self._offset - len(self._before)))
+                same = file.read(len(self._before)) == self._before
+                if not same or self._identity not in (None, identity):
                     self.restarts += 1
                     self._begin()
                 self._identity = identity
@@ -71,6 +76,7 @@ class Lines:
                 f"{safe(str(self.path))}: cannot be read ({error.strerror})."
             ) from None
         self._offset += len(content)
+        self._before = (self._before + content)[-COMPARED:]
         self.behind = self._offset < found.st_size
         return self._split(content)
 

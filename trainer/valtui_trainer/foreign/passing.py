@@ -38,13 +38,6 @@ class Passing:
         self._rows.append(key(values, self._names))
         return False
 
-    def forget_last(self) -> None:
-        """Forget the last row that was asked about: it was not the whole of it."""
-        if self._passed is None:
-            self._rows.pop()
-        else:
-            self._passed -= 1
-
 
 def key(values: dict[str, float], names: set[str] | frozenset[str]) -> int:
     """Return what tells a row from others by its values under `names`."""

@@ -37,7 +37,8 @@ class Places:
 
     A column of steps counts; without one that of epochs, and without either the rows. A row without a step
     stands where the row before it did. A count that begins anew while the epoch rises is one of each epoch:
-    it goes on where the epoch before ended. Epochs with a fraction are counted, where there are no steps.
+    it goes on where the epoch before ended. A step that merely repeats in a later epoch does not say so, unless
+    the log never told another. Epochs with a fraction are counted, where there are no steps.
 
     Attributes:
         meaning: of the columns.
@@ -53,6 +54,8 @@ class Places:
         self._rows = 0
         self._last: int | None = None
         self._train, self._val = Lane(), Lane()
+        self._first_step: float | None = None
+        self._steps_differ = False
         self._counted: list[float] = []
         self._first = 0
 
@@ -69,7 +72,7 @@ class Places:
         if self.meaning["step"]:
             found = self._of_step(values.get(self.meaning["step"]), epoch, lanes)
         elif self.meaning["epoch"]:
-            found = self._of_epoch(values.get(self.meaning["epoch"]))
+            found = self._of_epoch(values.get(self.meaning["epoch"]), lanes)
         else:
             found = self._rows
         if found is None:
@@ -83,14 +86,17 @@ class Places:
             return self._last
         if not usable(step):
             return None
+        self._steps_differ = self._steps_differ or self._first_step not in (None, step)
+        self._first_step = step if self._first_step is None else self._first_step
         for lane in lanes:
             if usable(epoch):
                 self._come_to(lane, step, epoch)
                 lane.epoch = epoch
             lane.step = step
         leading = lanes[0] if lanes else self._train
-        counting = self._train if self._train.begun else leading
-        found = round(step) + counting.base(leading.epoch)
+        found = round(step) + leading.base(leading.epoch)
+        if self._train.begun:
+            found = max(found, round(step) + self._train.base(leading.epoch))
         if found < leading.placed and lanes:  # the training went back
             for lane in (self._train, self._val):
                 lane.placed = min(lane.placed, found)
@@ -101,20 +107,34 @@ class Places:
     def _come_to(self, lane: Lane, step: float, epoch: float) -> None:
         """See whether the log's count began anew with this row; it may also go back to an earlier epoch."""
         at = math.floor(epoch)
-        lane.begun = [one for one in lane.begun if one[0] <= at]
-        anew = step <= lane.step and at > math.floor(lane.epoch)
+        while lane.begun and lane.begun[-1][0] > at:
+            lane.begun.pop()
+        other = self._val if lane is self._train else self._train
         known = lane.begun or (self._train.begun if lane is self._val else [])
-        if not anew or (known and known[-1][0] == at):
+        if not self._is_anew(lane, other, step, at) or (known and known[-1][0] == at):
             return
-        of_val = dict(self._val.begun)  # it may have come first
-        lane.begun.append((at, of_val.get(at, max(self._train.placed, self._val.placed) + 1)))
+        begun = [
+            base for when, base in other.begun[-1:] if when == at
+        ]  # where the other came first
+        lane.begun.append((at, begun[0] if begun else max(lane.placed, other.placed) + 1))
 
-    def _of_epoch(self, epoch: float | None) -> int | None:
+    def _is_anew(self, lane: Lane, other: Lane, step: float, at: int) -> bool:
+        if at <= math.floor(lane.epoch):
+            return False
+        below_other = step < other.step and at > math.floor(other.epoch)
+        if step == lane.step:
+            return below_other or not self._steps_differ
+        return step < lane.step or (below_other and bool(self._train.begun))
+
+    def _of_epoch(self, epoch: float | None, lanes: Sequence[Lane]) -> int | None:
         """Return the place of an epoch where there are no steps: itself, or which one it is."""
         if epoch is None:
             return self._last
         if not usable(epoch):
             return None
+        went_back = any(epoch < lane.epoch for lane in lanes)
+        for lane in lanes:
+            lane.epoch = epoch
         if self.whole_epochs and epoch != math.floor(epoch):
             self.whole_epochs = False
             self._counted = [] if self._last is None else [float(self._last)]
@@ -122,7 +142,10 @@ class Places:
         if self.whole_epochs:
             return int(epoch)
         place = bisect.bisect_left(self._counted, epoch)
-        self._counted[place:] = [epoch]
+        if went_back:
+            del self._counted[place:]
+        if place == len(self._counted):
+            self._counted.append(epoch)
         return self._first + place
 
 

@@ -15,12 +15,10 @@ class Point(Struct, gc=False):
     Attributes:
         values: finite or not; a name that the row lacks is not there.
         time: seconds since 1970; None where the tool does not say.
-        reread: the row was given before it was whole, and this is the whole of it.
     """
 
     values: dict[str, float]
     time: float | None = None
-    reread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

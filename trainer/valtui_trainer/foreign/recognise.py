@@ -122,7 +122,7 @@ def kind_by_content(path: Path) -> str | None:
     text = begin.decode("utf-8-sig", "replace")
     lines = [line for line in text.splitlines() if not is_empty(line)]
     if text.lstrip().startswith("{"):
-        if row(lines[0]) is not None:
+        if any(row(line) is not None for line in lines):
             return "jsonl"
         return "trainer-state" if '"log_history"' in text else None
     return "csv" if is_table(lines) else None

@@ -68,7 +68,10 @@ class TrainerState:
             return
         self._seen = identity
         rows = [flattened(entry) for entry in document["log_history"] if isinstance(entry, dict)]
-        known = len(self._rows) if rows[: len(self._rows)] == self._rows else 0
+        pairs = enumerate(zip(rows, self._rows, strict=False))
+        known = next(
+            (n for n, (row, before) in pairs if row != before), min(len(rows), len(self._rows))
+        )
         self._waiting = [Point(row) for row in rows[known:] if row]
         self._rows = rows
         names = ("train_batch_size", "num_train_epochs", "max_steps")

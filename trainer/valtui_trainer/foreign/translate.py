@@ -22,15 +22,13 @@ BESIDE = ("learning_rate", "grad_norm")
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """What was logged after `step` no longer counts.
+    """The training began again: what was logged after `step` no longer counts.
 
     Attributes:
         step: the last that counts; -1: none does.
-        reread: a row was read before it was whole; else the training went back.
     """
 
     step: int
-    reread: bool = False
 
 
 class Translator:
@@ -39,6 +37,8 @@ class Translator:
     Attributes:
         places: where they stand.
         doubles: rows of a step that was logged already.
+        restarts: how often the training went back.
+        records: that its rows became.
     """
 
     def __init__(self, meaning: Meaning, seed: int, whole_epochs: bool = True) -> None:
@@ -49,9 +49,13 @@ class Translator:
         """
         self.places = Places(meaning, whole_epochs)
         self.doubles = 0
+        self.restarts = 0
+        self.records = 0
         self._seed = seed
         self._first_time: float | None = None
         self._last = {"train": -1, "val": -1}
+        self._since_val: int | None = None
+        self._apart = False
         self._open_train: Train | None = None
         self._open_val: Val | None = None
         self._beside: tuple[int, dict[str, float]] = -1, {}
@@ -120,7 +124,7 @@ class Translator:
             fresh = [
                 name
                 for name, value in figures.items()
-                if value is not None and (point.reread or getattr(self._open_val, name) is None)
+                if value is not None and getattr(self._open_val, name) is None
             ]
             for name in fresh:
                 setattr(self._open_val, name, figures[name])
@@ -128,7 +132,10 @@ class Translator:
                 self.doubles += 1
             return
         yield from self._flush_val()
-        if (before := self._go_on("val", step, point.reread)) is None:
+        if self.meaning["val_loss"] and figures["val_loss"] is None and step < self._last["val"]:
+            self.doubles += 1  # what stands beside the loss may count otherwise; it moves nothing
+            return
+        if (before := self._go_on("val", step)) is None:
             return
         yield from self._flush_before(before)
         self._open_val = Val(
@@ -141,11 +148,7 @@ class Translator:
         self, point: Point, step: int, epoch: float, time: float
     ) -> Iterator[Train | Val | Restart]:
         loss = self._figure(point, "train_loss")
-        if self._open_train is not None and self._open_train.step == step and point.reread:
-            self._open_train.train_loss = loss
-            self._open_train.train_loss_min = self._open_train.train_loss_max = loss
-            return
-        if (before := self._go_on("train", step, point.reread)) is None:
+        if (before := self._go_on("train", step)) is None:
             return
         yield from self._flush_train()
         yield from self._flush_before(before)
@@ -162,18 +165,30 @@ class Translator:
             yield from self.flush()
             yield from restarts
 
-    def _go_on(self, lane: str, step: int, reread: bool) -> list[Restart] | None:
+    def _go_on(self, lane: str, step: int) -> list[Restart] | None:
         """Come to `step` in a lane: None, a double; else the restart that lies before it, if one does."""
         last = self._last[lane]
-        if step == last and not reread:
+        self._see_whether_apart(lane, step)
+        if step == last or (step < last and lane == "val" and self._apart):
             self.doubles += 1
             return None
         self._last[lane] = step
+        self.records += 1
         if step > last:
             return []
+        self.restarts += 1
         self._last = {name: min(known, step - 1) for name, known in self._last.items()}
         self._last[lane] = step
-        return [Restart(step - 1, reread)]
+        return [Restart(step - 1)]
+
+    def _see_whether_apart(self, lane: str, step: int) -> None:
+        """See whether evaluations are counted otherwise: by a step below the first of training since the last."""
+        if lane == "train":
+            self._since_val = step if self._since_val is None else self._since_val
+            return
+        if self._last["val"] >= 0 and self._since_val is not None:
+            self._apart = self._apart or self._last["val"] < step < self._since_val
+        self._since_val = None
 
     def _time(self, point: Point) -> float:
         moment = point.time
