@@ -234,6 +234,79 @@ def test_a_reading_goes_to_the_end_and_says_what_it_passed_over(home: Path, tmp_
     assert "no end yet" not in later.stderr
 
 
+def points(session: SessionPaths) -> list[tuple[str, int, float | None]]:
+    """Return what counts of the one run's records."""
+    history = read_history(runs_of(session)[0][0])
+    return [("train", record.step, record.train_loss) for record in history.train] + [
+        ("val", record.step, record.val_loss) for _, record in history.val
+    ]
+
+
+GROWING = {
+    "its header alone at first": (
+        "log.csv", "split,epoch,loss\n", "".join(f"train,{e},1\nval,{e},2\n" for e in range(1, 6))
+    ),
+    "a test before the training": (
+        "log.jsonl", '{"step": 0, "test_loss": 2.5}\n',
+        "".join(f'{{"step": {s}, "train_loss": 1, "val_loss": 0.5}}\n' for s in range(1, 9)),
+    ),
+    "the mean of an epoch later": (
+        "log.jsonl", "".join(f'{{"step": {s}, "train_loss_step": 1}}\n' for s in range(9)),
+        "".join(f'{{"step": {s}, "train_loss_epoch": 0.5}}\n' for s in range(9, 90, 9)),
+    ),
+    "the step of the training later": (
+        "log.jsonl", "".join(f'{{"_step": {s}, "val_loss": 1}}\n' for s in range(3)),
+        "".join(f'{{"_step": {s}, "global_step": {9 * s}, "val_loss": 1}}\n' for s in range(3, 9)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GROWING)
+def test_a_log_that_grows_comes_to_what_it_is_read_as_at_once(
+    name: str, home: Path, tmp_path: Path
+) -> None:
+    file, first, later = GROWING[name]
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / file).write_text(first + later)
+    valtui("watch", f"whole/{file}", "--json", cwd=tmp_path)
+    expected = points(the_session(home))
+    shutil.rmtree(home / "sessions")
+    (tmp_path / file).write_text(first)
+    plain = watch(tmp_path, file)
+    session = the_session(home)
+    wait_until(lambda: statuses(session)[file].state == "WATCHED", what="its follower")
+    if '"' in first:
+        wait_until(lambda: points(session), what="what is there already")
+
+    with (tmp_path / file).open("a") as log:
+        log.write(later)
+
+    wait_until(lambda: points(session) == expected, what="the whole")
+    plain.send_signal(signal.SIGINT)
+    plain.communicate(timeout=20)
+    assert len(expected) > 5
+    assert points(session) == expected
+
+
+@pytest.mark.slow
+def test_an_evaluation_is_shown_while_the_training_logs_on(home: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("step,train_loss,val_loss\n1,0.5,\n1,,0.75\n")
+    plain = watch(tmp_path, "log.csv")
+    session = the_session(home)
+    counted = iter(range(2, 100_000))
+
+    def shown_after_a_further_row() -> bool:
+        with log.open("a") as file:
+            file.write(f"{next(counted)},0.5,\n")
+        return ("val", 1, 0.75) in points(session)
+
+    wait_until(shown_after_a_further_row, what="the evaluation")
+    plain.send_signal(signal.SIGINT)
+    plain.communicate(timeout=20)
+
+
 def lines(*columns: str, count: int = 60) -> str:
     """Return a CSV whose cells are the row's number modulo what stands behind its column's name."""
     names = [column.partition("%")[0] for column in columns]

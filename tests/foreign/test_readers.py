@@ -232,6 +232,19 @@ def test_a_csv_that_is_written_anew_in_place_is_not_read_from_its_middle(tmp_pat
     assert reader.skipped == 0
 
 
+def test_what_a_person_names_is_found_beside_a_word_that_says_the_part(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text(
+        '{"split": "valid", "stage": "eval", "count": 3, "nll": 0.5, "seed": 1, "lr-Adam": 0.1}\n'
+    )
+
+    (point,) = JsonLines(tmp_path / "log.jsonl").read(100)
+    found = meaning(point.values, Options("count", {"val_loss": "nll"}))
+
+    assert (found["val_loss"], found["step"]) == ("val/nll", "count")
+    assert found["learning_rate"] == "lr-Adam"
+    assert "seed" in point.values
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -467,16 +480,6 @@ def test_what_could_be_several_columns_is_said_and_a_choice_settles_it() -> None
     assert (chosen["val_loss"], chosen.doubts) == ("val/cls_loss", ())
 
 
-def test_a_curve_keeps_the_column_that_it_began_with() -> None:
-    begun = meaning(["step", "train_loss_step"], Options())
-    later = meaning(["step", "train_loss_step", "train_loss_epoch", "val_loss"], Options())
-
-    found = later.keeping(begun, ["train_loss", "val_loss"])
-
-    assert (begun["train_loss"], later["train_loss"]) == ("train_loss_step", "train_loss_epoch")
-    assert (found["train_loss"], found["val_loss"]) == ("train_loss_step", "val_loss")
-
-
 def test_a_field_that_does_not_exist_is_refused() -> None:
     with pytest.raises(SessionError, match="no field of that name"):
         meaning(["a"], Options(columns={"validation": "a"}))
@@ -603,6 +606,34 @@ def test_a_step_that_merely_repeats_in_the_next_epoch_is_no_new_count() -> None:
     assert [at for kind, at in places(*summary_then_first_batch) if kind == "V"] == [10, 20, 30, 40]
     assert [at for kind, at in places(*twice_evaluated) if kind == "V"] == [0, 10, 20]
     assert [at for kind, at in places(*twice_evaluated) if kind == "T"] == [9, 19, 29]
+
+
+def test_a_training_that_is_resumed_under_the_next_epoch_began_again_at_its_step() -> None:
+    found = places(
+        *by_epoch(*((at // 1000, at, "train") for at in range(100, 2801, 100))),
+        *by_epoch(*((3, at, "train") for at in range(2600, 3501, 100))),
+    )
+
+    assert [at for kind, at in found if kind == "R"] == [2599]
+    assert found[-1] == ("T", 3500)
+
+
+def test_a_row_of_settings_moves_nothing() -> None:
+    found = places(
+        {"epochs": 10, "steps": 1000, "lr": 0.1}, *({"epoch": e, "val_loss": 1.0} for e in range(4))
+    )
+
+    assert found == [("V", epoch) for epoch in range(4)]
+
+
+def test_an_accuracy_before_its_loss_joins_it_after_a_restart_too() -> None:
+    found = translated(
+        *({"step": step, "val_loss": 1.0} for step in (1, 2, 3)),
+        {"step": 2, "val_accuracy": 0.5}, {"step": 2, "val_loss": 0.25},
+    )  # fmt: skip
+
+    assert isinstance(found[-1], Val)
+    assert (found[-1].step, found[-1].val_loss, found[-1].val_accuracy) == (2, 0.25, 0.5)
 
 
 def test_one_row_an_epoch_that_always_names_the_same_batch_stands_an_epoch_further() -> None:

@@ -49,12 +49,6 @@ class Meaning:
         """Return the column of a field, or an empty name."""
         return self.columns.get(name, "")
 
-    def keeping(self, before: Meaning, names: Iterable[str]) -> Meaning:
-        """Return this, with the columns that `names` had before."""
-        kept = {name: before[name] for name in names if before[name]}
-        doubts = tuple(one for one in self.doubts if one.split(" ")[0] not in kept)
-        return Meaning({**self.columns, **kept}, doubts)
-
 
 def plain(name: str) -> str:
     """Return a column's name in small letters, with one kind of separator."""
@@ -108,9 +102,15 @@ def meaning(names: Iterable[str], options: Options, validates: bool = False) -> 
                 f"--map {safe(name)}={safe(column)}: valtui has no field of that name; "
                 f"there are {', '.join(NAMED)}."
             )
-        found[name] = column
+        found[name] = next((one for one in with_part(name, column) if one in short), column)
         doubts = [one for one in doubts if not one.startswith(f"{name} ")]
     return Meaning(found, tuple(doubts))
+
+
+def with_part(name: str, column: str) -> list[str]:
+    """Return under what names a column may stand for a field, where a word in each row says its part."""
+    parts = {"train_loss": ("train",), "val_loss": ("val", "test"), "val_accuracy": ("val", "test")}
+    return [f"{part}/{column}" for part in parts.get(name, ())]
 
 
 def losses(part: tuple[str, ...], short: dict[str, str]) -> list[str]:

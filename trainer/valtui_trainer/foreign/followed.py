@@ -28,8 +28,9 @@ SETTLED_SECONDS = 2.0
 QUIET_SECONDS = 60.0
 STRANGE_RESTARTS = 3
 STRANGE_DOUBLES = 10
-SHOWN = ("train_loss", "val_loss", "val_accuracy")
-"""What keeps its column once it has one: a curve of two would jump between them."""
+SHOWN = ("train_loss", "val_loss", "val_accuracy", "step")
+MOST_ANEW = 8
+"""So often at the most a log is read anew because a column came that says more."""
 KINDS_WITH_FRACTIONS = frozenset({"trainer-state"})
 NO_SAMPLES = (
     "This log has no losses by sample, which the finite validation set, the hardest samples and "
@@ -48,15 +49,27 @@ class Seed:
             SessionError: a package is missing.
         """
         self.log = log
-        self.reader: Reader = open_reader(source_of(log))
-        self.translator = Translator(
-            Meaning(), log.seed, whole_epochs=log.kind not in KINDS_WITH_FRACTIONS
-        )
         self.problem = ""
-        self.names: dict[str, None] = {}
-        self.fresh = False
-        self._seeds: set[float] = set()
         self._options = options
+        self._seeds: set[float] = set()
+        self._anew = -1
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Read from the beginning, and learn the columns again.
+
+        Raises:
+            SessionError: a package is missing.
+        """
+        self._anew += 1
+        self.reader: Reader = open_reader(source_of(self.log))
+        self.reader.behind = True
+        self.translator = Translator(
+            Meaning(), self.log.seed, whole_epochs=self.log.kind not in KINDS_WITH_FRACTIONS
+        )
+        self.names: dict[str, None] = {}
+        self.fresh = self.changed = False
+        self._valued: set[str] = set()
 
     def read(self) -> list[Train | Val | Restart]:
         """Return what is new, translated; a log that cannot be read says so in `problem`."""
@@ -67,8 +80,12 @@ class Seed:
         except SessionError as error:
             self.problem = str(error)
             return []
+        before, valued = self.translator.meaning, frozenset(self._valued)
         self._learn(points)
         self.fresh = bool(points)
+        self.changed = self._anew < MOST_ANEW and self._says_more_than(before, valued)
+        if self.changed:
+            return []
         return list(self.translator.translate(points))
 
     def _learn(self, points: list[Point]) -> None:
@@ -77,13 +94,21 @@ class Seed:
         for name in getattr(self.reader, "header", ()):
             self.names.setdefault(name)
         for point in points:
-            if not self.names.keys() >= point.values.keys():
+            if not self._valued >= point.values.keys():
+                self._valued |= point.values.keys()
                 self.names.update(dict.fromkeys(point.values))
         if len(self.names) > before:
-            validates = plain(Path(self.log.path).name) in VAL
-            found = meaning(self.names, self._options, validates)
-            self.translator.places.meaning = found.keeping(self.translator.meaning, SHOWN)
+            validates = plain(Path(self.log.path).stem) in VAL
+            self.translator.places.meaning = meaning(self.names, self._options, validates)
         self._seeds |= {p.values["seed"] for p in points if "seed" in p.values}
+
+    def _says_more_than(self, before: Meaning, valued: frozenset[str]) -> bool:
+        """Tell whether rows that became records would stand otherwise by the columns that came since."""
+        now = self.translator.meaning
+        others = [name for name in SHOWN if before[name] != now[name]]
+        return bool(self.translator.records) and any(
+            before[name] in valued or (name == "step" and not before[name]) for name in others
+        )
 
     @property
     def understood(self) -> bool:
@@ -155,7 +180,7 @@ class Followed:
         self._told: set[str] = set()
         self._news_at = time.monotonic()
         self._step, self._epoch = 0, 0.0
-        self._best: tuple[float, int] | None = None
+        self._bests: list[tuple[float, int]] = []
         self._described = False
 
     @property
@@ -182,21 +207,32 @@ class Followed:
         now = time.monotonic()
         if any(seed.fresh for seed in self._seeds):
             self._news_at = now
+        if any(seed.changed for seed in self._seeds):
+            self._begin_anew()
+            return True
         if any(news):
             self._describe()
             for item in in_order(news):
                 self._write(item)
-        elif now - self._news_at > SETTLED_SECONDS and not self.behind:
-            self._flush()
+        if not self.behind:
+            self._settle(now - SETTLED_SECONDS)
         self._log.heart.phase = phase_after(now - self._news_at)
         for problem in self.problems:
             self._warn(problem)
         return any(news)
 
-    def _flush(self) -> None:
-        """Write what waits for further figures."""
+    def _begin_anew(self) -> None:
+        """Read all again from the beginning, by the columns that are known now."""
         for seed in self._seeds:
-            for record in seed.translator.flush():
+            seed.begin_anew()
+        self._go_back(-1)
+        self._warn("A column came that says more than another; the log is read anew.")
+        self._described = False
+
+    def _settle(self, moment: float) -> None:
+        """Write what waits for further figures since before that moment."""
+        for seed in self._seeds:
+            for record in seed.translator.settled(moment):
                 self._describe()
                 self._write(record)
 
@@ -210,12 +246,14 @@ class Followed:
             steps_per_epoch=int(first.translator.places.tells_epochs),
             data_source="", notes=[], device_name=safe(first.log.kind),
         )  # fmt: skip
-        self._log.event("lens", NO_SAMPLES)
+        if NO_SAMPLES not in self._told:
+            self._told.add(NO_SAMPLES)
+            self._log.event("lens", NO_SAMPLES)
 
     def _write(self, item: Train | Val | Restart) -> None:
         if isinstance(item, Restart):
             if len(self._seeds) == 1:
-                self._log.restart(item.step)
+                self._go_back(item.step)
             self._warn(told(item, alone=len(self._seeds) == 1))
             return
         self._step, self._epoch = max(self._step, item.step), item.epoch
@@ -226,10 +264,16 @@ class Followed:
         if (
             loss is not None
             and math.isfinite(loss)
-            and (self._best is None or loss < self._best[0])
+            and (not self._bests or loss < self._bests[-1][0])
         ):
-            self._best = loss, item.step
+            self._bests.append((loss, item.step))
         self._log.val(item, None)
+
+    def _go_back(self, step: int) -> None:
+        """Begin the next attempt, after which points beyond `step` no longer count."""
+        self._log.restart(step)
+        self._step = max(0, min(self._step, step))
+        self._bests = [(loss, at) for loss, at in self._bests if at <= step]
 
     def _warn(self, sentence: str) -> None:
         if sentence not in self._told:
@@ -247,10 +291,10 @@ class Followed:
 
     def close(self) -> None:
         """Write what is left, and that nobody watches any more."""
-        self._flush()
+        self._settle(math.inf)
         for sentence in self.passed_over:
             self._log.event("warning", sentence, self._step, about="watch")
-        loss, step = self._best or (None, None)
+        loss, step = self._bests[-1] if self._bests else (None, None)
         self._log.close(
             Final(
                 status="stopped", step=self._step, epoch=self._epoch, time=self._log.seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from valtui_trainer.foreign.columns import (
@@ -23,26 +24,33 @@ PARTS = {
     **dict.fromkeys(TEST, "test"),
 }
 OF_NO_PART = frozenset((*STEPS, *EPOCHS, *TIMES, *RATES, *NORMS))
+FIGURE = re.compile(r"(^|_)(loss|acc|accuracy|acc1|top1)(_|$)")
 
 
 def parted(values: dict[str, float], words: Iterable[tuple[str, object]]) -> dict[str, float]:
     """Return the numbers of a row under names that say their part, where a word beside them does.
 
+    A loss or an accuracy stands under that name alone; what else there is stands under its own too, since a
+    person may mean it by `--step` or `--map`.
+
     Args:
         values: by name.
         words: all cells or entries of the row, by name.
     """
-    said = [
+    said = {
         PARTS[plain(word)]
         for name, word in words
         if isinstance(word, str) and plain(name) in SAYING and plain(word) in PARTS
-    ]
+    }
     if len(said) != 1:
         return values
-    return {name if is_told(name) else f"{said[0]}/{name}": one for name, one in values.items()}
-
-
-def is_told(name: str) -> bool:
-    """Tell whether a name says its part itself, or is of none, as a step is."""
-    short = plain(name)
-    return short in OF_NO_PART or short.split("_")[0] in PARTS
+    part = said.pop()
+    found = {}
+    for name, value in values.items():
+        short = plain(name)
+        told = short in OF_NO_PART or short.split("_")[0] in PARTS
+        if told or not FIGURE.search(short):
+            found[name] = value
+        if not told:
+            found[f"{part}/{name}"] = value
+    return found

@@ -17,15 +17,30 @@ class Lane:
     """How far training, or validation, has come.
 
     Attributes:
+        first, interval: its first step, and how far the second lies beyond; -1: there was none.
         step, epoch: of its last row, by the log's own count; -1: there was none.
         placed: the step of that row on our axis.
         begun: the epochs in which the log's count began anew, each with the step at which it did.
     """
 
+    first: float = -1.0
+    interval: float = -1.0
     step: float = -1.0
     epoch: float = -1.0
     placed: int = -1
     begun: list[tuple[int, int]] = field(default_factory=list)
+
+    def come_to(self, step: float) -> None:
+        """Take note of a row's step, by the log's own count."""
+        if self.first < 0:
+            self.first = step
+        elif self.interval < 0 and step > self.step:
+            self.interval = step - self.step
+        self.step = step
+
+    def near_first(self, step: float) -> bool:
+        """Tell whether a count may begin with a step: no later than it once did, but for a row."""
+        return step <= self.first + max(self.interval, 0)
 
     def base(self, epoch: float) -> int:
         """Return what the log's count is short by in an epoch."""
@@ -35,8 +50,8 @@ class Lane:
 class Places:
     """Finds the step and the epoch of each row.
 
-    A column of steps counts; without one that of epochs, and without either the rows. A row without a step
-    stands where the row before it did. A count that begins anew while the epoch rises is one of each epoch:
+    A column of steps counts; without one beside a loss that of epochs, and without either the rows. A row
+    without a step stands where the row before it did. A count that begins anew while the epoch rises is one of each epoch:
     it goes on where the epoch before ended. A step that merely repeats in a later epoch does not say so, unless
     the log never told another. Epochs with a fraction are counted, where there are no steps.
 
@@ -56,6 +71,7 @@ class Places:
         self._train, self._val = Lane(), Lane()
         self._first_step: float | None = None
         self._steps_differ = False
+        self._stepped = False
         self._counted: list[float] = []
         self._first = 0
 
@@ -78,21 +94,23 @@ class Places:
         if found is None:
             self.unusable += 1
             return None
-        self._last = found
+        if lanes:
+            self._last = found
         return found, float(epoch) if self.tells_epochs and usable(epoch) else float(found)
 
     def _of_step(self, step: float | None, epoch: float, lanes: Sequence[Lane]) -> int | None:
         if step is None:
-            return self._last
+            return self._last if self._stepped else self._of_epoch(epoch, lanes)
         if not usable(step):
             return None
+        self._stepped = self._stepped or bool(lanes)
         self._steps_differ = self._steps_differ or self._first_step not in (None, step)
         self._first_step = step if self._first_step is None else self._first_step
         for lane in lanes:
             if usable(epoch):
                 self._come_to(lane, step, epoch)
                 lane.epoch = epoch
-            lane.step = step
+            lane.come_to(step)
         leading = lanes[0] if lanes else self._train
         found = round(step) + leading.base(leading.epoch)
         if self._train.begun:
@@ -124,7 +142,8 @@ class Places:
         below_other = step < other.step and at > math.floor(other.epoch)
         if step == lane.step:
             return below_other or not self._steps_differ
-        return step < lane.step or (below_other and bool(self._train.begun))
+        fell = step < lane.step and lane.near_first(step)
+        return fell or (below_other and bool(self._train.begun))
 
     def _of_epoch(self, epoch: float | None, lanes: Sequence[Lane]) -> int | None:
         """Return the place of an epoch where there are no steps: itself, or which one it is."""

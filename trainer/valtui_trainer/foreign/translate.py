@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from time import monotonic
 
 from valtui_trainer.foreign.columns import Meaning
 from valtui_trainer.foreign.places import Places
@@ -58,6 +59,8 @@ class Translator:
         self._apart = False
         self._open_train: Train | None = None
         self._open_val: Val | None = None
+        self._touched = {"train": 0.0, "val": 0.0}
+        self._without_loss: tuple[int, dict[str, float | None]] = -1, {}
         self._beside: tuple[int, dict[str, float]] = -1, {}
         self._learning_rate: float | None = None
 
@@ -75,6 +78,13 @@ class Translator:
         """Yield what further rows might have added to."""
         yield from self._flush_train()
         yield from self._flush_val()
+
+    def settled(self, moment: float) -> Iterator[Train | Val]:
+        """Yield what nothing was added to since that moment of the monotonic clock."""
+        if self._touched["train"] < moment:
+            yield from self._flush_train()
+        if self._touched["val"] < moment:
+            yield from self._flush_val()
 
     def _flush_train(self) -> Iterator[Train]:
         if self._open_train is not None:
@@ -96,8 +106,10 @@ class Translator:
         time = self._time(point)
         self._note_beside(point, step)
         if val:
+            self._touched["val"] = monotonic()
             yield from self._val(point, step, epoch, time)
         if train:
+            self._touched["train"] = monotonic()
             yield from self._train(point, step, epoch, time)
 
     def _has(self, point: Point, names: Iterable[str]) -> bool:
@@ -133,11 +145,20 @@ class Translator:
             return
         yield from self._flush_val()
         if self.meaning["val_loss"] and figures["val_loss"] is None and step < self._last["val"]:
-            self.doubles += 1  # what stands beside the loss may count otherwise; it moves nothing
+            self._without_loss = (
+                step,
+                figures,
+            )  # it may count otherwise than the loss: it moves nothing
+            self.doubles += 1
             return
         if (before := self._go_on("val", step)) is None:
             return
         yield from self._flush_before(before)
+        if self._without_loss[0] == step:
+            early = self._without_loss[1]
+            figures = {name: early[name] if one is None else one for name, one in figures.items()}
+            self._without_loss = -1, {}
+            self.doubles -= 1
         self._open_val = Val(
             n=0, time=time, step=step, epoch=epoch, seed=self._seed, val_loss=figures["val_loss"],
             val_accuracy=figures["val_accuracy"], val_balanced_accuracy=None,
