@@ -73,7 +73,7 @@ class Seed:
 
     def read(self) -> list[Train | Val | Restart]:
         """Return what is new, translated; a log that cannot be read says so in `problem`."""
-        self.fresh = False
+        self.fresh = self.changed = False
         try:
             points = self.reader.read(ROWS_A_LOOK)
             self.problem = ""
