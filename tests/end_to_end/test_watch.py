@@ -303,6 +303,7 @@ def test_an_evaluation_is_shown_while_the_training_logs_on(home: Path, tmp_path:
         return ("val", 1, 0.75) in points(session)
 
     wait_until(shown_after_a_further_row, what="the evaluation")
+    assert plain.poll() is None
     plain.send_signal(signal.SIGINT)
     plain.communicate(timeout=20)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Meaning:
         return self.columns.get(name, "")
 
 
+@functools.lru_cache(4096)
 def plain(name: str) -> str:
     """Return a column's name in small letters, with one kind of separator."""
     if name == "_step":

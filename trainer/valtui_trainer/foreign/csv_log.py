@@ -134,7 +134,7 @@ class CsvLog:
 
     def _is_header(self, line: str, cells: list[str]) -> bool:
         """Tell whether a line is a header: the first, again, with further columns, or behind mere words."""
-        if self._any or self._header:
+        if self._header:
             if any(number(cell) is not None for cell in cells):
                 return False
             names = [cell.strip() for cell in cells]

@@ -40,7 +40,7 @@ def parted(values: dict[str, float], words: Iterable[tuple[str, object]]) -> dic
     said = {
         PARTS[plain(word)]
         for name, word in words
-        if isinstance(word, str) and plain(name) in SAYING and plain(word) in PARTS
+        if plain(name) in SAYING and isinstance(word, str) and plain(word) in PARTS
     }
     if len(said) != 1:
         return values

@@ -51,9 +51,9 @@ class Places:
     """Finds the step and the epoch of each row.
 
     A column of steps counts; without one beside a loss that of epochs, and without either the rows. A row
-    without a step stands where the row before it did. A count that begins anew while the epoch rises is one of each epoch:
-    it goes on where the epoch before ended. A step that merely repeats in a later epoch does not say so, unless
-    the log never told another. Epochs with a fraction are counted, where there are no steps.
+    without a step stands where the row before it did. A count that begins anew while the epoch rises is one of
+    each epoch: it goes on where the epoch before ended. A step that merely repeats in a later epoch does not
+    say so, unless the log never told another. Epochs with a fraction are counted, where there are no steps.
 
     Attributes:
         meaning: of the columns.
@@ -131,9 +131,8 @@ class Places:
         known = lane.begun or (self._train.begun if lane is self._val else [])
         if not self._is_anew(lane, other, step, at) or (known and known[-1][0] == at):
             return
-        begun = [
-            base for when, base in other.begun[-1:] if when == at
-        ]  # where the other came first
+        # The other may have come first.
+        begun = [base for when, base in other.begun[-1:] if when == at]
         lane.begun.append((at, begun[0] if begun else max(lane.placed, other.placed) + 1))
 
     def _is_anew(self, lane: Lane, other: Lane, step: float, at: int) -> bool:

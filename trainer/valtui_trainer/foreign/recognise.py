@@ -25,8 +25,8 @@ MOST_RUNS = 5_000
 MOST_SECONDS = 10.0
 PASSED_OVER = frozenset({".git", "node_modules", "__pycache__", ".venv", "site-packages"})
 LOOKED_FOR = (
-    "TensorBoard event files, wandb's run-*.wandb, metrics.csv, results.csv and other .csv, "
-    "trainer_state.json, .jsonl"
+    "TensorBoard event files, wandb's run-*.wandb, metrics.csv, results.csv and other .csv or .tsv, "
+    "trainer_state.json, .jsonl or .ndjson"
 )
 PACKAGES = {"tensorboard": "tensorboard", "wandb": "wandb"}
 

@@ -76,8 +76,7 @@ class Translator:
 
     def flush(self) -> Iterator[Train | Val]:
         """Yield what further rows might have added to."""
-        yield from self._flush_train()
-        yield from self._flush_val()
+        yield from self.settled(math.inf)
 
     def settled(self, moment: float) -> Iterator[Train | Val]:
         """Yield what nothing was added to since that moment of the monotonic clock."""
@@ -145,10 +144,8 @@ class Translator:
             return
         yield from self._flush_val()
         if self.meaning["val_loss"] and figures["val_loss"] is None and step < self._last["val"]:
-            self._without_loss = (
-                step,
-                figures,
-            )  # it may count otherwise than the loss: it moves nothing
+            # It may count otherwise than the loss, so it moves nothing.
+            self._without_loss = step, figures
             self.doubles += 1
             return
         if (before := self._go_on("val", step)) is None:
